@@ -1,5 +1,7 @@
 """The errors of asyncpg as ours: a sentence that names the variable, and never the address."""
 
+import ssl
+
 import asyncpg
 
 from geekai_video_mcp.errors import BUSY, DATABASE, ConfigError, StorageUnavailable
@@ -78,6 +80,17 @@ def refuse_at_start(exc: Exception) -> ConfigError:
                 "its user may not create the tables; grant CREATE on the database, or create the"
                 " schema geekai_video and make the user its owner"
             )
+        case ssl.SSLError():  # a certificate that does not hold is a ValueError as well
+            reason = (
+                "the certificate of its server could not be verified; sslrootcert names the file"
+                " with its authority, and the host has to be as the certificate names it"
+            )
+        case FileNotFoundError() | PermissionError():
+            reason = "a file that its parameters name (sslrootcert) cannot be read"
+        case asyncpg.ClientConfigurationError() if "root.crt" in str(exc):
+            reason = "sslmode=verify-full needs sslrootcert, the file with its server's authority"
+        case ConnectionError() if "SSL upgrade" in str(exc):
+            reason = "its server offers no TLS, which sslmode demands"
         case asyncpg.ClientConfigurationError() | ValueError():
             reason = (
                 "is no address of a database; it has the form"
