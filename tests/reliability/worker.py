@@ -13,14 +13,12 @@ import gc
 import importlib
 import json
 import os
-import random
 import select
 import signal
 import sqlite3
 import threading
-import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -34,12 +32,14 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.errors import CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
+from reliability.database_waits import CountingThread, pause_before_transactions
 from reliability.progress import CallbackTimer
 from support.world import tell_nothing
 
 for _module in (
+    "ledger.postgres.database",
     "media.downloads",
     "provider.client",
 ):  # which the server imports only when it needs them
@@ -108,7 +108,7 @@ async def _run_order(order: Order, gate: "StartGate | None", refused: list[str])
 
 
 async def _resubmit_unknown(settings: Settings) -> int:
-    ledger = await Ledger.open(settings.state_dir)
+    ledger = await open_ledger(settings)
     unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
     async with open_app(settings, sweep=False, inspect_file=tell_nothing) as app:
@@ -117,22 +117,32 @@ async def _resubmit_unknown(settings: Settings) -> int:
     return SETTLED
 
 
+async def open_ledger(settings: Settings) -> Ledger:
+    """The ledger alone, wherever these settings have it."""
+    if (url := settings.hosting.database_url) is not None:
+        return await Ledger.open_database(url.get_secret_value(), settings.state_dir)
+    return await Ledger.open(settings.state_dir)
+
+
 async def _serve_order(order: Order, settings: Settings, refused: list[str]) -> int:
     async with open_app(settings, inspect_file=tell_nothing) as app:
         with anyio.move_on_after(order.max_seconds):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
                     if order.sequential:
-                        await _submit(app, order, prompt, refused)
+                        await _submit(app, order, settings, prompt, refused)
                     else:
-                        calls.start_soon(_submit, app, order, prompt, refused)
-            while await _count_unfinished(order, settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
-                await anyio.sleep(CHECK_INTERVAL)
+                        calls.start_soon(_submit, app, order, settings, prompt, refused)
+            with counting_unfinished(order) as count:
+                while await count():  # noqa: ASYNC110 - other processes' work wakes nobody here
+                    await anyio.sleep(CHECK_INTERVAL)
             return SETTLED
     return NOT_SETTLED
 
 
-async def _submit(app: App, order: Order, prompt: str, refused: list[str]) -> None:
+async def _submit(
+    app: App, order: Order, settings: Settings, prompt: str, refused: list[str]
+) -> None:
     body = {"model": "m", "prompt": prompt, "async": True}
     if order.image:
         body["image"] = "data:image/png;base64," + "A" * order.image
@@ -143,13 +153,29 @@ async def _submit(app: App, order: Order, prompt: str, refused: list[str]) -> No
             await app.engine.submit(request, idempotency_key=key)
         except CapReached:
             refused.append(prompt)
+        except StorageUnavailable:
+            # A database is away now and then, and its servers outlive that.
+            if settings.hosting.database_url is None:
+                raise
 
 
-async def _count_unfinished(order: Order, state_dir: Path) -> int:
-    if order.callback_log is None:
+@contextmanager
+def counting_unfinished(order: Order) -> Generator[Callable[[], Awaitable[int]]]:
+    """Counts the tasks of the order's ledger that have not reached its `until`."""
+    state_dir, unfinished = Path(order.env["GEEKAI_STATE_DIR"]), UNTIL[order.until]
+
+    async def count() -> int:
         return count_unfinished(state_dir, order.until)
-    # A timed loop must contain only what the product does, so this runs in a thread.
-    return await anyio.to_thread.run_sync(count_unfinished, state_dir, order.until)
+
+    async def count_in_thread() -> int:
+        # A timed loop must contain only what the product does, so this runs in a thread.
+        return await anyio.to_thread.run_sync(count_unfinished, state_dir, order.until)
+
+    if database := order.env.get("GEEKAI_DATABASE_URL"):
+        with CountingThread(database, unfinished) as thread:
+            yield thread.count
+    else:
+        yield count if order.callback_log is None else count_in_thread
 
 
 def count_unfinished(state_dir: Path, until: str) -> int:
@@ -201,32 +227,11 @@ def _override_constants(constants: Mapping[str, float]) -> None:
         setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
-def _pause_before_transactions(max_seconds: float) -> None:
-    """Pause before each transaction, as may happen on a busy machine.
-
-    A process that waits for SQLite's lock sleeps, so without a pause the process that had the
-    lock usually takes it again, and work that is wrongly split into two transactions rarely
-    fails.
-    """
-    connect: Any = sqlite3.connect
-
-    def pause(statement: str) -> None:
-        if statement.startswith("BEGIN"):
-            time.sleep(random.uniform(0.0, max_seconds))  # noqa: S311 - a test's own dice
-
-    def connect_with_pauses(*args: Any, **more: Any) -> sqlite3.Connection:  # noqa: ANN401 - its own
-        connection = connect(*args, **more)
-        connection.set_trace_callback(pause)
-        return connection
-
-    sqlite3.connect = connect_with_pauses  # pyright: ignore[reportAttributeAccessIssue]
-
-
 def _run_child(order: Order, report_fd: int) -> int:
     gate = StartGate(report_fd) if order.hold else None
     _override_constants(order.constants)
     if order.max_pause:
-        _pause_before_transactions(order.max_pause)
+        pause_before_transactions(order.max_pause)
     if order.proxy:
         os.environ["ALL_PROXY"] = order.proxy
     timer = CallbackTimer()

@@ -32,7 +32,12 @@ _SETTINGS: Final = (
     f"SET search_path = {SCHEMA}",
     f"SET statement_timeout = '{STATEMENT_TIMEOUT:.0f}s'",
     f"SET lock_timeout = '{STATEMENT_TIMEOUT:.0f}s'",
-    "SET idle_in_transaction_session_timeout = '60s'",
+    # Less than others wait for its locks: it is of a process that stands still or is cut off.
+    f"SET idle_in_transaction_session_timeout = '{STATEMENT_TIMEOUT * 2 / 3:.0f}s'",
+    "SET tcp_keepalives_idle = 10",
+    "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3",
+    "SET tcp_user_timeout = '25s'",
     "SET default_transaction_isolation = 'read committed'",
     "SET TimeZone = 'UTC'",
     # Compiling takes longer than any statement of ours.
@@ -144,3 +149,11 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
 async def schema_version(connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]") -> int:
     """The version of the tables; 0 before there are any."""
     return int(await connection.fetchval("SELECT max(version) FROM schema_version") or 0)
+
+
+async def begin_version_check(connection: "PoolConnectionProxy[Any]") -> tuple[int, str]:
+    """The version of the tables, and the number of this transaction, in one round trip."""
+    row = await connection.fetchrow(
+        "SELECT max(version), pg_current_xact_id()::text FROM schema_version"
+    )
+    return (int(row[0] or 0), str(row[1])) if row else (0, "")
