@@ -25,6 +25,7 @@ from geekai_video_mcp.errors import (
 )
 from geekai_video_mcp.ledger.database import Database, Params, Row
 from geekai_video_mcp.ledger.postgres.connection import (
+    COMMAND_TIMEOUT,
     CONNECT_TIMEOUT,
     STATEMENT_TIMEOUT,
     begin_version_check,
@@ -100,7 +101,7 @@ class PostgresDatabase(Database):
             min_size=0,
             max_size=POOL_SIZE,
             timeout=CONNECT_TIMEOUT,
-            command_timeout=STATEMENT_TIMEOUT + 5.0,
+            command_timeout=COMMAND_TIMEOUT,
             init=set_up,
             # Otherwise our settings would be reset with each use.
             reset=_keep_settings,

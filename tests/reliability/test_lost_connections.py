@@ -1,0 +1,151 @@
+"""What becomes of a paid request when the network to the database fails around it."""
+
+import os
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from reliability.harness import Harness, open_harness
+from reliability.oracle import read_records
+from support.database_proxy import DatabaseProxy, Loss, database_proxy
+from support.postgres import VARIABLE as CLUSTER
+from support.postgres import needs_postgres
+
+pytestmark = [needs_postgres, pytest.mark.timeout(120)]
+
+RECORDED = b"INSERT INTO task"
+ANSWERED = b"provider_task_id = "
+IMPATIENT = {
+    "ledger.postgres.connection.IDLE_TIMEOUT": 2.0,
+    "ledger.postgres.database.COMMAND_TIMEOUT": 2.0,
+    "engine.SWEEP_INTERVAL": 0.3,
+}
+"""So that a connection without answers is given up within the test, and its tasks are resumed."""
+
+
+class ServerOfTests:
+    """The server of the whole run, as the harness uses a cluster."""
+
+    url = os.environ.get(CLUSTER, "")
+
+
+@pytest.fixture(scope="module")
+async def harness(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Harness]:
+    folder = tmp_path_factory.mktemp("lost")
+    async with open_harness(folder, cluster=ServerOfTests()) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def name(harness: Harness, request: pytest.FixtureRequest) -> str:
+    """A folder and a database of the test's own."""
+    test, _, case = str(request.node.name).partition("[")
+    name = f"{test[:40]}_{case.strip(']')}"
+    await harness.prepare(name)
+    return name
+
+
+@pytest.fixture
+async def proxy(harness: Harness, name: str) -> AsyncGenerator[DatabaseProxy]:
+    async with database_proxy(str(harness.database(name))) as opened:
+        yield opened
+
+
+def tasks(harness: Harness, name: str) -> list[Any]:
+    return list(read_records(Path(), harness.database(name)).tasks)
+
+
+def statuses(harness: Harness, name: str) -> list[str]:
+    """The statuses that the events tell, without repetitions."""
+    found = [event["status"] for event in read_records(Path(), harness.database(name)).events]
+    return [each for number, each in enumerate(found) if number == 0 or found[number - 1] != each]
+
+
+async def submit(harness: Harness, name: str, proxy: DatabaseProxy, **order: Any) -> int:  # noqa: ANN401 - an Order's fields
+    """Submit a prompt with a key over the proxy, and end when nothing is left to do."""
+    order = {"prompts": [f"{name} fox"], "constants": IMPATIENT, **order}
+    env = {"GEEKAI_DATABASE_URL": proxy.url}
+    worker = await harness.fork(name, env=env, keyed=True, max_seconds=30, **order)
+    return await worker.wait()
+
+
+async def test_a_request_whose_commit_was_not_confirmed_is_sent_if_it_is_recorded(
+    harness: Harness, name: str, proxy: DatabaseProxy
+) -> None:
+    proxy.lose_commit(Loss.RESPONSE, after=RECORDED)
+    assert await submit(harness, name, proxy) == 0
+    verdict = harness.verdict(name, prompts=name)
+
+    assert proxy.lost.is_set()
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored, verdict.unknown) == (1, 1, 0)
+    assert statuses(harness, name)[:3] == ["intended", "submitting", "pending"]
+
+
+async def test_a_request_whose_commit_did_not_arrive_is_neither_recorded_nor_sent(
+    harness: Harness, name: str, proxy: DatabaseProxy
+) -> None:
+    """And the session that still waits for it, and has the lock of the account, is ended."""
+    proxy.lose_commit(Loss.REQUEST, after=RECORDED)
+    assert await submit(harness, name, proxy) == 0
+    charges, found = harness.verdict(name, prompts=name).charges, tasks(harness, name)
+    with anyio.fail_after(10):
+        assert await submit(harness, name, proxy) == 0
+    verdict = harness.verdict(name, prompts=name)
+
+    assert proxy.lost.is_set()
+    assert (charges, found) == (0, [])
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored) == (1, 1)
+
+
+async def test_a_commit_that_is_never_confirmed_nor_refused_is_asked_about(
+    harness: Harness, name: str, proxy: DatabaseProxy
+) -> None:
+    proxy.lose_commit(Loss.SILENCE, after=RECORDED)
+    assert await submit(harness, name, proxy) == 0
+    verdict = harness.verdict(name, prompts=name)
+
+    assert proxy.lost.is_set()
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored, verdict.unknown) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("loss", list(Loss), ids=lambda loss: loss.name.lower())
+async def test_a_response_that_the_database_does_not_confirm_is_in_the_journal(
+    harness: Harness, name: str, proxy: DatabaseProxy, loss: Loss
+) -> None:
+    proxy.lose_commit(loss, after=ANSWERED)
+    assert await submit(harness, name, proxy) == 0
+    verdict = harness.verdict(name, prompts=name)
+
+    assert proxy.lost.is_set()
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored, verdict.journalled) == (1, 1, 0)
+
+
+async def test_a_server_that_loses_the_database_during_a_post_still_records_its_response(
+    harness: Harness, name: str, proxy: DatabaseProxy
+) -> None:
+    """Another server takes it for dead meanwhile: the late response counts all the same."""
+    prompt = f"{name} fox POST=late:6"
+    async with anyio.create_task_group() as calls:
+        calls.start_soon(submit_at_last, harness, name, proxy, prompt)
+        await harness.wait_for_event(f"POST {prompt}", 1)
+        proxy.take_down()
+        other = await harness.fork(name, until="answered", constants=IMPATIENT, max_seconds=20)
+        assert await other.wait() == 0
+        meanwhile = tasks(harness, name)[0]["status"]
+        proxy.bring_up()
+    verdict = harness.verdict(name, prompts=name)
+
+    assert meanwhile == "unknown"
+    assert not verdict.violations
+    assert (verdict.charges, verdict.stored, verdict.unknown) == (1, 1, 0)
+
+
+async def submit_at_last(harness: Harness, name: str, proxy: DatabaseProxy, prompt: str) -> None:
+    assert await submit(harness, name, proxy, prompts=[prompt]) == 0
