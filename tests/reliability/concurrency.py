@@ -1,7 +1,8 @@
 """Many processes at once in one state folder: the same keys, one cap, the first opening.
 
-What was paid is counted in the provider's log. `python -m reliability.crowd --full` runs the
-documented sizes; the tests run smaller ones.
+What was paid is counted in the provider's log. `python -m reliability.concurrency --full` runs the
+documented sizes; the tests run smaller ones. With `--database postgres` each process is on another
+machine, and what they share is the database.
 """
 
 import argparse
@@ -20,9 +21,11 @@ from typing import Any, Final
 import anyio
 
 from geekai_video_mcp.ledger.sqlite import migrations
+from reliability.cli import add_database_option, chosen_cluster
 from reliability.harness import KEY, Harness, open_harness
 from reliability.oracle import Verdict, judge
 from reliability.provider import video_bytes
+from support.postgres import PostgresCluster
 from support.sync_store import SyncStore
 
 TIMEOUT: Final = 400.0
@@ -48,17 +51,31 @@ class Outcome:
         return f"{self.calls} calls: {self.posts} POSTs, {self.refused} refused; {self.verdict}"
 
 
-async def run_same_keys(folder: Path, *, processes: int, keys: int) -> Outcome:
-    """Every process makes the same calls with the same keys."""
+async def run_same_keys(
+    folder: Path,
+    *,
+    processes: int,
+    keys: int,
+    keyed: bool = True,
+    cluster: PostgresCluster | None = None,
+) -> Outcome:
+    """Every process makes the same calls, with the same keys, or *keyed* by their content alone."""
     prompts = [f"prompt {number}" for number in range(keys)]
-    async with open_harness(folder, size=SMALL) as harness:
-        return await _run_processes(harness, [prompts] * processes, keyed=True)
+    async with open_harness(folder, size=SMALL, cluster=cluster) as harness:
+        return await _run_processes(harness, [prompts] * processes, keyed=keyed)
 
 
-async def run_one_cap(folder: Path, *, processes: int, calls: int, cap: int) -> Outcome:
+async def run_one_cap(
+    folder: Path,
+    *,
+    processes: int,
+    calls: int,
+    cap: int,
+    cluster: PostgresCluster | None = None,
+) -> Outcome:
     """Every process makes calls of its own, of which *cap* are allowed altogether."""
     prompts = [[f"prompt {mine} {n}" for n in range(calls)] for mine in range(processes)]
-    async with open_harness(folder, size=SMALL) as harness:
+    async with open_harness(folder, size=SMALL, cluster=cluster) as harness:
         return await _run_processes(harness, prompts, cap=cap)
 
 
@@ -72,7 +89,12 @@ async def _run_processes(
     settings = {"GEEKAI_MAX_VIDEOS_PER_DAY": str(cap)} if cap is not None else {}
     order: dict[str, Any] = {"env": settings, "keyed": keyed, "max_seconds": TIMEOUT}
     order |= {"hold": True, "max_pause": MAX_PAUSE}
-    children = [await harness.fork(prompts=mine, **order) for mine in prompts]
+    shared = harness.cluster is None  # a file; otherwise each process is on another machine
+    machines = ["" if shared else f"machine-{number}" for number in range(len(prompts))]
+    children = [
+        await harness.fork(prompts=mine, machine=machine, **order)
+        for mine, machine in zip(prompts, machines, strict=True)
+    ]
     for child in children:
         await child.ready.wait()
     for child in children:
@@ -90,6 +112,7 @@ async def _run_processes(
             video=lambda task_id: video_bytes(task_id, harness.size),
             key=KEY,
             videos_per_day=cap,
+            database=harness.database(),
         ),
     )
 
@@ -164,35 +187,54 @@ FULL: Final = Size(processes=16, keys=60, calls=25, cap=100, rounds=25)
 SAMPLE: Final = Size(processes=4, keys=12, calls=10, cap=20, rounds=4)
 
 
-async def _run(size: Size) -> bool:
+async def _run(size: Size, cluster: PostgresCluster | None) -> bool:
     started_at = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        same = await run_same_keys(folder / "keys", processes=size.processes, keys=size.keys)
+        same = await run_same_keys(
+            folder / "keys", processes=size.processes, keys=size.keys, cluster=cluster
+        )
+        alike = await run_same_keys(
+            folder / "alike",
+            processes=size.processes,
+            keys=size.keys,
+            keyed=False,
+            cluster=cluster,
+        )
         capped = await run_one_cap(
-            folder / "cap", processes=size.processes, calls=size.calls, cap=size.cap
+            folder / "cap",
+            processes=size.processes,
+            calls=size.calls,
+            cap=size.cap,
+            cluster=cluster,
         )
         (folder / "open").mkdir()
-        errors = open_concurrently(folder / "open", processes=size.processes, rounds=size.rounds)
+        # Servers that create the tables of a database at once: see `test_postgres`.
+        rounds = 0 if cluster else size.rounds
+        errors = open_concurrently(folder / "open", processes=size.processes, rounds=rounds)
     print(  # noqa: T201 - a program that a person runs
         f"{size.processes} processes in {time.monotonic() - started_at:.0f} s."
-        f" Same keys: {same}. One cap of {size.cap}: {capped}."
-        f" {2 * size.processes * size.rounds} openings: {len(errors)} errors {errors[:3]}"
+        f" Same keys: {same}. Same content: {alike}. One cap of {size.cap}: {capped}."
+        f" {2 * size.processes * rounds} openings: {len(errors)} errors {errors[:3]}"
     )
     return (
-        same.posts == size.keys
+        same.posts == alike.posts == size.keys
         and (capped.posts, capped.refused) == (size.cap, capped.calls - size.cap)
         # No process was killed, so no video may have been downloaded twice.
         and same.verdict.copies + capped.verdict.copies == 0
         and not (same.verdict.violations or capped.verdict.violations or errors)
+        and not alike.verdict.violations
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="run the documented sizes")
-    size = FULL if parser.parse_args().full else SAMPLE
-    raise SystemExit(0 if anyio.run(_run, size) else 1)
+    add_database_option(parser)
+    options = parser.parse_args()
+    size = FULL if options.full else SAMPLE
+    with chosen_cluster(options.database) as cluster:
+        raise SystemExit(0 if anyio.run(_run, size, cluster) else 1)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ class Verdict:
     charges: int = 0
     stored: int = 0
     unknown: int = 0
+    unknown_prompts: tuple[str, ...] = ()
     live: int = 0
     parts: int = 0
     """Hidden part files that killed processes left behind; not a violation."""
@@ -130,7 +131,8 @@ def judge(
     verdict = Verdict()
     rows, events, problems = read_records(state, database)
     verdict.broken.extend(problems)
-    in_journal = {str(each["provider_task_id"]) for each in _read_journals(state)}
+    recorded = {str(row["provider_task_id"]) for row in rows}
+    in_journal = {str(each["provider_task_id"]) for each in _read_journals(state)} - recorded
     verdict.journalled = len(in_journal)
     paid = [charge for charge in charges if charge.charged]
     verdict.charges = len(paid)
@@ -224,7 +226,9 @@ def _check_charges(
     verdict.live = len(alive)
     verdict.stuck.extend([] if live else alive)
     verdict.stored = sum(row["file_status"] == "stored" for row in rows)
-    verdict.unknown = sum(row["status"] == "unknown" for row in rows)
+    unknown = [json.loads(row["request"]) for row in rows if row["status"] == "unknown"]
+    verdict.unknown = len(unknown)
+    verdict.unknown_prompts = tuple(str(each.get("prompt")) for each in unknown)
     for prompt in {charge.prompt for charge in paid}:
         mine = [c for c in paid if c.prompt == prompt and c.task_id not in in_journal]
         verdict.lost.extend(

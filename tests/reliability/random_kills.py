@@ -17,6 +17,7 @@ import argparse
 import functools
 import json
 import random
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -301,6 +302,11 @@ def main() -> None:
             restarts=options.restarts,
         )
         outcome = anyio.run(program)
+        if cluster is not None:
+            for prompt in (
+                each for verdict in outcome.verdicts for each in verdict.unknown_prompts
+            ):
+                sys.stdout.write(f"  unknown: {prompt}\n")
     finish(str(outcome), outcome.verdicts, folder, covered=outcome.covered)
 
 

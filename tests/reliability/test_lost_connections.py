@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from geekai_video_mcp.ledger.postgres.connection import IDLE_TIMEOUT
 from reliability.harness import Harness, open_harness
 from reliability.oracle import read_records
 from support.database_proxy import DatabaseProxy, Loss, database_proxy
@@ -90,10 +91,10 @@ async def test_a_request_whose_commit_did_not_arrive_is_neither_recorded_nor_sen
 ) -> None:
     """And the session that still waits for it, and has the lock of the account, is ended."""
     proxy.lose_commit(Loss.REQUEST, after=RECORDED)
-    assert await submit(harness, name, proxy) == 0
+    with anyio.fail_after(IDLE_TIMEOUT - 1):
+        assert await submit(harness, name, proxy, constants={}) == 0
     charges, found = harness.verdict(name, prompts=name).charges, tasks(harness, name)
-    with anyio.fail_after(10):
-        assert await submit(harness, name, proxy) == 0
+    assert await submit(harness, name, proxy) == 0
     verdict = harness.verdict(name, prompts=name)
 
     assert proxy.lost.is_set()
