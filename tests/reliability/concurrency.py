@@ -25,7 +25,6 @@ from reliability.cli import add_database_option, chosen_cluster
 from reliability.harness import KEY, Harness, open_harness
 from reliability.oracle import Verdict, judge
 from reliability.provider import video_bytes
-from support.postgres import PostgresCluster
 from support.sync_store import SyncStore
 
 TIMEOUT: Final = 400.0
@@ -34,6 +33,8 @@ SMALL: Final = 2_000
 """Bytes of a video: only the charges matter here."""
 MAX_PAUSE: Final = 0.005
 """Seconds: as long as some transactions of the other processes."""
+MAX_PAUSE_OF_STATEMENT: Final = 0.05
+"""Seconds before a statement in PostgreSQL: the transactions of all processes come to overlap."""
 CURRENT: Final = 9
 """The schema version after every opening."""
 
@@ -57,11 +58,11 @@ async def run_same_keys(
     processes: int,
     keys: int,
     keyed: bool = True,
-    cluster: PostgresCluster | None = None,
+    server: str | None = None,
 ) -> Outcome:
     """Every process makes the same calls, with the same keys, or *keyed* by their content alone."""
     prompts = [f"prompt {number}" for number in range(keys)]
-    async with open_harness(folder, size=SMALL, cluster=cluster) as harness:
+    async with open_harness(folder, size=SMALL, server=server) as harness:
         return await _run_processes(harness, [prompts] * processes, keyed=keyed)
 
 
@@ -71,11 +72,11 @@ async def run_one_cap(
     processes: int,
     calls: int,
     cap: int,
-    cluster: PostgresCluster | None = None,
+    server: str | None = None,
 ) -> Outcome:
     """Every process makes calls of its own, of which *cap* are allowed altogether."""
     prompts = [[f"prompt {mine} {n}" for n in range(calls)] for mine in range(processes)]
-    async with open_harness(folder, size=SMALL, cluster=cluster) as harness:
+    async with open_harness(folder, size=SMALL, server=server) as harness:
         return await _run_processes(harness, prompts, cap=cap)
 
 
@@ -88,8 +89,8 @@ async def _run_processes(
 ) -> Outcome:
     settings = {"GEEKAI_MAX_VIDEOS_PER_DAY": str(cap)} if cap is not None else {}
     order: dict[str, Any] = {"env": settings, "keyed": keyed, "max_seconds": TIMEOUT}
-    order |= {"hold": True, "max_pause": MAX_PAUSE}
-    shared = harness.cluster is None  # a file; otherwise each process is on another machine
+    shared = harness.server is None  # a file; otherwise each process is on another machine
+    order |= {"hold": True, "max_pause": MAX_PAUSE if shared else MAX_PAUSE_OF_STATEMENT}
     machines = ["" if shared else f"machine-{number}" for number in range(len(prompts))]
     children = [
         await harness.fork(prompts=mine, machine=machine, **order)
@@ -187,30 +188,30 @@ FULL: Final = Size(processes=16, keys=60, calls=25, cap=100, rounds=25)
 SAMPLE: Final = Size(processes=4, keys=12, calls=10, cap=20, rounds=4)
 
 
-async def _run(size: Size, cluster: PostgresCluster | None) -> bool:
+async def _run(size: Size, server: str | None) -> bool:
     started_at = time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         same = await run_same_keys(
-            folder / "keys", processes=size.processes, keys=size.keys, cluster=cluster
+            folder / "keys", processes=size.processes, keys=size.keys, server=server
         )
         alike = await run_same_keys(
             folder / "alike",
             processes=size.processes,
             keys=size.keys,
             keyed=False,
-            cluster=cluster,
+            server=server,
         )
         capped = await run_one_cap(
             folder / "cap",
             processes=size.processes,
             calls=size.calls,
             cap=size.cap,
-            cluster=cluster,
+            server=server,
         )
         (folder / "open").mkdir()
         # Servers that create the tables of a database at once: see `test_postgres`.
-        rounds = 0 if cluster else size.rounds
+        rounds = 0 if server else size.rounds
         errors = open_concurrently(folder / "open", processes=size.processes, rounds=rounds)
     print(  # noqa: T201 - a program that a person runs
         f"{size.processes} processes in {time.monotonic() - started_at:.0f} s."
@@ -234,7 +235,7 @@ def main() -> None:
     options = parser.parse_args()
     size = FULL if options.full else SAMPLE
     with chosen_cluster(options.database) as cluster:
-        raise SystemExit(0 if anyio.run(_run, size, cluster) else 1)
+        raise SystemExit(0 if anyio.run(_run, size, cluster and cluster.url) else 1)
 
 
 if __name__ == "__main__":

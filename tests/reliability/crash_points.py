@@ -34,7 +34,6 @@ from reliability.oracle import Verdict
 from reliability.provider import video_bytes
 from reliability.tracing import Call, kill_at, record_calls, why_unavailable
 from reliability.worker import StartGate, open_ledger
-from support.postgres import PostgresCluster
 
 LANES: Final = 2
 """Concurrent points, each in a folder of its own."""
@@ -204,14 +203,14 @@ async def run(
     seed: int,
     share: int = 1,
     max_points: int | None = None,
-    cluster: PostgresCluster | None = None,
+    server: str | None = None,
     scenarios: Collection[str] | None = None,
 ) -> Outcome:
     """Try one point in *share* of every scenario, at most *max_points* in all; judge each."""
     if scenarios is None:
-        scenarios = DATABASE_SCENARIOS if cluster else [each.name for each in SCENARIOS]
+        scenarios = DATABASE_SCENARIOS if server else [each.name for each in SCENARIOS]
     outcome, chance = Outcome(seed), random.Random(seed)  # noqa: S311 - a test's own dice
-    async with open_harness(folder, job_seconds=JOB_SECONDS, size=SIZE, cluster=cluster) as harness:
+    async with open_harness(folder, job_seconds=JOB_SECONDS, size=SIZE, server=server) as harness:
         points = list[tuple[Scenario, Call]]()
         for scenario in SCENARIOS:
             if scenario.name not in scenarios:
@@ -286,7 +285,7 @@ def main() -> None:
             folder,
             seed=options.seed,
             share=options.share,
-            cluster=cluster,
+            server=cluster and cluster.url,
             scenarios=options.scenario,
         )
         outcome = anyio.run(program)

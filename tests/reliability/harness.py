@@ -19,7 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from reliability import provider, worker
 from reliability.oracle import Verdict, judge
 from support.fake_geekai import KEY
-from support.postgres import PostgresCluster, create_database
+from support.postgres import create_database
 
 TESTS: Final = Path(__file__).parents[1]
 TIMEOUT: Final = 60.0
@@ -64,8 +64,8 @@ class Harness:
     _new_children: list[Child] = field(default_factory=list[Child])
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _fork_lock: anyio.Lock = field(default_factory=anyio.Lock)
-    cluster: PostgresCluster | None = None
-    """The server that has a database for each folder; without one, each has a file."""
+    server: str | None = None
+    """The address of PostgreSQL, which has a database for each folder; None: each has a file."""
     _databases: dict[str, str] = field(default_factory=dict[str, str])
     _database_lock: anyio.Lock = field(default_factory=anyio.Lock)
     started_at: float = field(default_factory=time.time)
@@ -75,14 +75,14 @@ class Harness:
         return self.folder / name / "state" / machine
 
     async def prepare(self, name: str = "one") -> None:
-        """Make the folder *name*, and its database if there is a cluster."""
+        """Make the folder *name*, and its database if it is not a file."""
         (self.folder / name).mkdir(exist_ok=True)
         async with self._database_lock:
-            if self.cluster is not None and name not in self._databases:
-                self._databases[name] = await create_database(self.cluster.url)
+            if self.server is not None and name not in self._databases:
+                self._databases[name] = await create_database(self.server)
 
     def database(self, name: str = "one") -> str | None:
-        """The address of the database of the folder *name*; None without a cluster."""
+        """The address of the database of the folder *name*; None if it is a file."""
         return self._databases.get(name)
 
     def env(self, name: str = "one", machine: str = "", **more: str) -> dict[str, str]:
@@ -146,7 +146,7 @@ class Harness:
 
         The oracle reports what it could not finish.
         """
-        if self.cluster is not None:  # it asks about the dead in one sweep, and knows in the next
+        if self.server is not None:  # it asks about the dead in one sweep, and knows in the next
             order = {"constants": {"engine.SWEEP_INTERVAL": 0.5}, **order}
         survivor = await self.fork(name, max_seconds=max_seconds, **order)
         status = await survivor.wait()
@@ -224,9 +224,9 @@ async def open_harness(
     latency: float = 0.0,
     size: int = 200_000,
     seed: int = 0,
-    cluster: PostgresCluster | None = None,
+    server: str | None = None,
 ) -> AsyncGenerator[Harness]:
-    """Run a provider and a zygote while the block lasts; with *cluster*, on PostgreSQL."""
+    """Run a provider and a zygote while the block lasts; with *server*, on this PostgreSQL."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "provider.log").touch()
     options = {"log": folder / "provider.log", "job-seconds": job_seconds, "latency": latency}
@@ -239,7 +239,7 @@ async def open_harness(
             from_service, from_zygote = _stdout_of(service), _stdout_of(zygote)
             listening = await _read_line(from_service)
             await _read_line(from_zygote)
-            harness = Harness(folder, listening["subject"], size, service, zygote, cluster=cluster)
+            harness = Harness(folder, listening["subject"], size, service, zygote, server=server)
             async with anyio.create_task_group() as readers:
                 readers.start_soon(_dispatch_messages, from_service, harness.on_provider_message)
                 readers.start_soon(_dispatch_messages, from_zygote, harness.on_zygote_message)

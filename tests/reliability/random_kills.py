@@ -137,12 +137,12 @@ async def run(
     """
     outcome = Outcome(seed)
     async with open_harness(
-        folder, latency=LATENCY, size=size, seed=seed, cluster=cluster
+        folder, latency=LATENCY, size=size, seed=seed, server=cluster and cluster.url
     ) as harness:
         while outcome.kills < kills:
             name = f"round-{len(outcome.verdicts)}"
             chance = random.Random(f"{seed} {name}")  # noqa: S311 - a test's own dice
-            this = Round(harness, name, chance, outcome, real_every, replicas, restarts)
+            this = Round(harness, name, chance, outcome, real_every, replicas, restarts, cluster)
             await this.run(min(ROUND, kills - outcome.kills))
             outcome.verdicts.append(harness.verdict(name, prompts=f"{name} "))
         outcome.hit.update(
@@ -162,6 +162,7 @@ class Round:
     real_every: int
     replicas: int
     restarts: int
+    cluster: PostgresCluster | None
     left: int = 0
     prompts: list[str] = field(default_factory=list[str])
     """Every prompt that was given to a victim so far."""
@@ -170,7 +171,7 @@ class Round:
     @property
     def machines(self) -> list[str]:
         """The state folder of each lane: they share a file, or each has the journal of its own."""
-        shared = self.harness.cluster is None
+        shared = self.cluster is None
         return ["" if shared else f"machine-{n}" for n in range(self.replicas)]
 
     async def run(self, kills: int) -> None:
@@ -204,7 +205,7 @@ class Round:
 
     async def _restart_database(self, at: int) -> None:
         """Restart the database when *at* kills are left, and while responses are on their way."""
-        cluster = self.harness.cluster
+        cluster = self.cluster
         assert cluster is not None
         while self.left > at:
             await self.harness.wait_for_change()
@@ -212,7 +213,12 @@ class Round:
         self.prompts[-IN_FLIGHT:] = prompts
         machine = self.chance.choice(self.machines)
         replica = await self.harness.fork(
-            self.name, machine=machine, prompts=prompts, keyed=True, max_seconds=LIFE_SECONDS
+            self.name,
+            machine=machine,
+            prompts=prompts,
+            keyed=True,
+            max_seconds=LIFE_SECONDS,
+            constants={"engine.SWEEP_INTERVAL": 0.5},
         )
         with anyio.move_on_after(POST_TIMEOUT):
             for prompt in prompts:
@@ -242,7 +248,8 @@ class Round:
         has_happened = self._event_condition(moment, [prompt])
         folder = self.harness.folder / self.name
         env = self.harness.env(self.name, machine)
-        with suppress(anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
+        ended = (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError)
+        with suppress(*ended, ProcessLookupError):
             await self._serve_and_kill(folder, env, prompt, moment, has_happened)
             return True
         return False

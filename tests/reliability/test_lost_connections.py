@@ -27,16 +27,10 @@ IMPATIENT = {
 """So that a connection without answers is given up within the test, and its tasks are resumed."""
 
 
-class ServerOfTests:
-    """The server of the whole run, as the harness uses a cluster."""
-
-    url = os.environ.get(CLUSTER, "")
-
-
 @pytest.fixture(scope="module")
 async def harness(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Harness]:
     folder = tmp_path_factory.mktemp("lost")
-    async with open_harness(folder, cluster=ServerOfTests()) as opened:
+    async with open_harness(folder, server=os.environ[CLUSTER]) as opened:
         yield opened
 
 
