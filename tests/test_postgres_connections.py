@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 import anyio
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from geekai_video_mcp.app import open_ledger_base
+from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
@@ -113,7 +117,7 @@ async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_othe
     monkeypatch.setattr(connections, "STATEMENT_TIMEOUT", 1.0)
     ledger = await Ledger.open_database(url, tmp_path)
     task = await ledger.add(make_task())
-    errors = list[str]()
+    errors, found = list[str](), None
 
     async def change() -> None:
         try:
@@ -140,7 +144,7 @@ async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_othe
 async def test_a_process_is_alive_again_although_the_database_keeps_the_session_it_lost(
     url: str, ledger: Ledger
 ) -> None:
-    await ledger.add(make_task())
+    del ledger  # it has made the tables
     async with database_proxy(url) as proxy:
         process = PostgresProcesses(proxy.url)
         async with process.run():
@@ -166,3 +170,18 @@ async def test_an_attempt_to_reconnect_that_takes_too_long_leaves_no_session_beh
     with anyio.fail_after(5):
         while await session.fetchval(f"SELECT count(*) FROM pg_stat_activity WHERE {OWN}"):  # noqa: ASYNC110, S608 - the database tells nobody
             await anyio.sleep(0.05)
+
+
+async def test_what_happens_is_dated_by_the_clock_of_the_database(
+    url: str, tmp_path: Path, session: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of this machine is an hour ahead, and the other machines know only the database's."""
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + 3600.0)
+    async with open_ledger_base(tmp_path, database_url=SecretStr(url)) as base:
+        task = await base.ledger.add(replace(make_task(), created_at=base.clock()))
+        await base.ledger.change(task.id, lambda each: replace(each, file_status=FileStatus.LOST))
+    rows = await session.fetch("SELECT at FROM geekai_video.event")
+
+    assert len(rows) == 2
+    assert all(abs(row["at"] - true_time()) < 60.0 for row in rows)

@@ -20,8 +20,10 @@ from typing import Any, Final
 
 import anyio
 
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.ledger.sqlite import migrations
 from reliability.cli import add_database_option, chosen_cluster
+from reliability.crash_points import leave_task
 from reliability.harness import KEY, Harness, open_harness
 from reliability.oracle import Verdict, judge
 from reliability.provider import video_bytes
@@ -34,7 +36,9 @@ SMALL: Final = 2_000
 MAX_PAUSE: Final = 0.005
 """Seconds: as long as some transactions of the other processes."""
 MAX_PAUSE_OF_STATEMENT: Final = 0.05
-"""Seconds before a statement in PostgreSQL: the transactions of all processes come to overlap."""
+"""Seconds before a statement in PostgreSQL, so that the transactions of few processes overlap."""
+FEW_CALLS: Final = 100
+"""Calls that are few: more of them overlap without that."""
 CURRENT: Final = 9
 """The schema version after every opening."""
 
@@ -80,6 +84,18 @@ async def run_one_cap(
         return await _run_processes(harness, prompts, cap=cap)
 
 
+async def run_one_recovery(
+    folder: Path, *, processes: int, unsent: int, sent: int, server: str
+) -> Outcome:
+    """Every process finds what dead ones left: requests not sent, and some that may have been."""
+    async with open_harness(folder, size=SMALL, server=server) as harness:
+        await harness.prepare()
+        for status, count in ((Status.INTENDED, unsent), (Status.SUBMITTING, sent)):
+            for number in range(count):
+                await leave_task(harness, "one", status, about=f"{number}")
+        return await _run_processes(harness, [[]] * processes)
+
+
 async def _run_processes(
     harness: Harness,
     prompts: list[list[str]],
@@ -89,8 +105,10 @@ async def _run_processes(
 ) -> Outcome:
     settings = {"GEEKAI_MAX_VIDEOS_PER_DAY": str(cap)} if cap is not None else {}
     order: dict[str, Any] = {"env": settings, "keyed": keyed, "max_seconds": TIMEOUT}
+    order["constants"] = {"engine.SWEEP_INTERVAL": 0.5} if harness.server else {}
     shared = harness.server is None  # a file; otherwise each process is on another machine
-    order |= {"hold": True, "max_pause": MAX_PAUSE if shared else MAX_PAUSE_OF_STATEMENT}
+    pause = MAX_PAUSE if shared or sum(map(len, prompts)) > FEW_CALLS else MAX_PAUSE_OF_STATEMENT
+    order |= {"hold": True, "max_pause": pause}
     machines = ["" if shared else f"machine-{number}" for number in range(len(prompts))]
     children = [
         await harness.fork(prompts=mine, machine=machine, **order)

@@ -101,14 +101,15 @@ DATABASE_SCENARIOS: Final = ("submit", "resume", "repeat")
 """Those in which a request is sent, or nearly: what is different with a database."""
 
 
-async def leave_task(harness: Harness, name: str, status: Status) -> None:
+async def leave_task(harness: Harness, name: str, status: Status, *, about: str = "") -> None:
     """Leave a task as a process does that died in *status*: its row and its charge.
 
-    A waiting one uses the video of another task, which is finished.
+    *about* is a part of its prompt. A waiting one uses the video of another, finished task.
     """
     waiting = status is Status.WAITING
     parents = (await _add_finished_task(harness, name),) if waiting else ()
-    await _add_task(harness, name, await _make_task(harness, name, status, waits_for=parents))
+    task = await _make_task(harness, name, status, waits_for=parents, about=about)
+    await _add_task(harness, name, task)
 
 
 async def _add_finished_task(harness: Harness, name: str) -> str:
@@ -129,10 +130,15 @@ async def _add_finished_task(harness: Harness, name: str) -> str:
 
 
 async def _make_task(
-    harness: Harness, name: str, status: Status, *, waits_for: tuple[str, ...] = ()
+    harness: Harness,
+    name: str,
+    status: Status,
+    *,
+    waits_for: tuple[str, ...] = (),
+    about: str = "",
 ) -> Task:
     """A task in *status*, which is charged if its request was sent."""
-    prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
+    prompt = f"{name} {status.value} {about} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
     for parent in waits_for:
         body["video"] = f"task:{parent}/video"

@@ -9,7 +9,13 @@ import pytest
 
 from geekai_video_mcp.domain.polling import Budget
 from geekai_video_mcp.ledger import Ledger
-from reliability.concurrency import SAMPLE, open_concurrently, run_one_cap, run_same_keys
+from reliability.concurrency import (
+    SAMPLE,
+    open_concurrently,
+    run_one_cap,
+    run_one_recovery,
+    run_same_keys,
+)
 from support.postgres import VARIABLE as CLUSTER
 from support.postgres import create_database, drop_database, needs_postgres
 
@@ -69,6 +75,19 @@ async def test_machines_that_race_to_a_cap_pay_for_no_more(tmp_path: Path) -> No
 
     assert (outcome.posts, outcome.refused) == (8, MACHINES * 5 - 8)
     assert not outcome.verdict.violations
+
+
+@needs_postgres
+async def test_machines_that_find_what_dead_ones_left_send_each_request_once(
+    tmp_path: Path,
+) -> None:
+    outcome = await run_one_recovery(
+        tmp_path, processes=MACHINES, unsent=6, sent=2, server=os.environ[CLUSTER]
+    )
+
+    assert outcome.posts == 6 + 2
+    assert not outcome.verdict.violations
+    assert (outcome.verdict.stored, outcome.verdict.unknown) == (6, 2)
 
 
 @needs_postgres

@@ -127,6 +127,7 @@ async def test_a_server_that_loses_the_database_during_a_post_still_records_its_
 ) -> None:
     """Another server takes it for dead meanwhile: the late response counts all the same."""
     prompt = f"{name} fox POST=late:6"
+    meanwhile = ""
     async with anyio.create_task_group() as calls:
         calls.start_soon(submit_at_last, harness, name, proxy, prompt)
         await harness.wait_for_event(f"POST {prompt}", 1)

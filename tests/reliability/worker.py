@@ -32,7 +32,7 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import CapReached, StorageUnavailable
+from geekai_video_mcp.errors import MAYBE_CHARGED, CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from reliability.database_waits import CountingThread, pause_before_transactions
 from reliability.progress import CallbackTimer
@@ -50,6 +50,8 @@ NOT_SETTLED: Final = 3
 """Exit statuses of a child: all tasks are settled, or its time ran out."""
 CHECK_INTERVAL: Final = 0.05
 """Seconds between two checks whether a child has anything left to do."""
+RETRY_DELAY: Final = 0.5
+"""Seconds until a call is repeated that the database has refused."""
 UNTIL: Final[Mapping[str, str]] = {
     "answered": "status IN ('waiting', 'intended', 'submitting')",
     "ready": "status IN ('waiting', 'intended', 'submitting', 'pending', 'running')",
@@ -147,16 +149,21 @@ async def _submit(
     if order.image:
         body["image"] = "data:image/png;base64," + "A" * order.image
     request = GenerationRequest(Media.VIDEO, body)
+    key = prompt if order.keyed else None
     with anyio.move_on_after(order.cancel_after):
-        try:
-            key = prompt if order.keyed else None
-            await app.engine.submit(request, idempotency_key=key)
-        except CapReached:
-            refused.append(prompt)
-        except StorageUnavailable:
-            # A database is away now and then, and its servers outlive that.
-            if settings.hosting.database_url is None:
-                raise
+        while True:
+            try:
+                await app.engine.submit(request, idempotency_key=key)
+            except CapReached:
+                refused.append(prompt)
+            except StorageUnavailable as exc:
+                # A database is away or busy now and then. Its callers are told to try again.
+                if settings.hosting.database_url is None:
+                    raise
+                if exc.money != MAYBE_CHARGED:
+                    await anyio.sleep(RETRY_DELAY)
+                    continue
+            return
 
 
 @contextmanager

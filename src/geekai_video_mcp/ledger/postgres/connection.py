@@ -33,6 +33,7 @@ COMMAND_TIMEOUT: Final = STATEMENT_TIMEOUT + 5.0
 _MIGRATION_LOCK: Final = 0x6765656B6169
 """The advisory lock of whoever creates or upgrades the tables."""
 
+
 async def set_up(connection: "asyncpg.Connection[Any]") -> None:
     """Give a new connection our settings."""
     settings = {
