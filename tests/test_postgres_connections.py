@@ -25,9 +25,11 @@ from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.database_proxy import database_proxy
 from support.postgres import VARIABLE as CLUSTER
 from support.postgres import create_database, drop_database, needs_postgres
+from support.world import admit_new
 
 pytestmark = needs_postgres
 CALLS = 300
+COUNT_WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 OWN = "application_name = 'geekai-video-mcp' AND datname = current_database()"
 
 
@@ -138,6 +140,27 @@ async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_othe
     assert len(errors) == 3 * POOL_SIZE
     assert len(set(errors)) == 1
     assert "busy" in errors[0] or "another" in errors[0], errors[0]
+    assert changed.poll_count == 1
+
+
+async def test_a_response_is_recorded_while_any_number_of_requests_wait_for_their_turn(
+    ledger: Ledger, session: "asyncpg.Connection[Any]"
+) -> None:
+    task = await ledger.add(make_task())
+    await session.execute("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('s', 0))")
+
+    async def request() -> None:
+        await admit_new(ledger, make_task(), body={})
+
+    async with anyio.create_task_group() as requests:
+        for _ in range(3 * POOL_SIZE):
+            requests.start_soon(request)
+        while await session.fetchval(COUNT_WAITING) == 0:  # noqa: ASYNC110 - the database tells nobody
+            await anyio.sleep(0.05)
+        with anyio.fail_after(5):
+            changed = await ledger.change(task.id, polled_once_more)
+        await session.execute("COMMIT")
+
     assert changed.poll_count == 1
 
 

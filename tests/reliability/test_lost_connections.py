@@ -1,11 +1,12 @@
 """What becomes of a paid request when the network to the database fails around it."""
 
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
 import anyio
+import asyncpg
 import pytest
 
 from geekai_video_mcp.ledger.postgres.connection import IDLE_TIMEOUT
@@ -19,6 +20,8 @@ pytestmark = [needs_postgres, pytest.mark.timeout(120)]
 
 RECORDED = b"INSERT INTO task"
 ANSWERED = b"provider_task_id = "
+GIVE_UP = "UPDATE geekai_video.task SET status = 'unknown' WHERE status = 'submitting'"
+"""As another server does that takes the first one for dead."""
 IMPATIENT = {
     "ledger.postgres.connection.IDLE_TIMEOUT": 2.0,
     "ledger.postgres.database.COMMAND_TIMEOUT": 2.0,
@@ -80,21 +83,36 @@ async def test_a_request_whose_commit_was_not_confirmed_is_sent_if_it_is_recorde
     assert statuses(harness, name)[:3] == ["intended", "submitting", "pending"]
 
 
-async def test_a_request_whose_commit_did_not_arrive_is_neither_recorded_nor_sent(
+async def test_a_request_whose_commit_did_not_arrive_is_sent_when_it_is_repeated(
     harness: Harness, name: str, proxy: DatabaseProxy
 ) -> None:
-    """And the session that still waits for it, and has the lock of the account, is ended."""
+    """The session that still waits for it, and has the lock of the account, is ended."""
     proxy.lose_commit(Loss.REQUEST, after=RECORDED)
     with anyio.fail_after(IDLE_TIMEOUT - 1):
         assert await submit(harness, name, proxy, constants={}) == 0
-    charges, found = harness.verdict(name, prompts=name).charges, tasks(harness, name)
-    assert await submit(harness, name, proxy) == 0
     verdict = harness.verdict(name, prompts=name)
 
     assert proxy.lost.is_set()
-    assert (charges, found) == (0, [])
     assert not verdict.violations
+    assert len(tasks(harness, name)) == 1
     assert (verdict.charges, verdict.stored) == (1, 1)
+
+
+async def test_a_request_that_others_gave_up_while_its_claim_was_confirmed_is_not_sent(
+    harness: Harness, name: str, proxy: DatabaseProxy
+) -> None:
+    """A person may have had it sent again."""
+    proxy.lose_commit(Loss.SILENCE, after=RECORDED)
+    async with anyio.create_task_group() as calls:
+        constants = {**IMPATIENT, "engine.submitter.CLAIM_SECONDS": 1.0}
+        calls.start_soon(submit_at_last, harness, name, proxy, f"{name} fox", constants)
+        await proxy.lost.wait()
+        session: asyncpg.Connection[Any] = await asyncpg.connect(harness.database(name))
+        while await session.execute(GIVE_UP) == "UPDATE 0":  # noqa: ASYNC110 - its commit is on the way
+            await anyio.sleep(0.05)
+        await session.close()
+
+    assert [charge for charge in harness.charges() if charge.prompt.startswith(name)] == []
 
 
 async def test_a_commit_that_is_never_confirmed_nor_refused_is_asked_about(
@@ -129,7 +147,7 @@ async def test_a_server_that_loses_the_database_during_a_post_still_records_its_
     prompt = f"{name} fox POST=late:6"
     meanwhile = ""
     async with anyio.create_task_group() as calls:
-        calls.start_soon(submit_at_last, harness, name, proxy, prompt)
+        calls.start_soon(submit_at_last, harness, name, proxy, prompt, IMPATIENT)
         await harness.wait_for_event(f"POST {prompt}", 1)
         proxy.take_down()
         other = await harness.fork(name, until="answered", constants=IMPATIENT, max_seconds=20)
@@ -143,5 +161,11 @@ async def test_a_server_that_loses_the_database_during_a_post_still_records_its_
     assert (verdict.charges, verdict.stored, verdict.unknown) == (1, 1, 0)
 
 
-async def submit_at_last(harness: Harness, name: str, proxy: DatabaseProxy, prompt: str) -> None:
-    assert await submit(harness, name, proxy, prompts=[prompt]) == 0
+async def submit_at_last(
+    harness: Harness,
+    name: str,
+    proxy: DatabaseProxy,
+    prompt: str,
+    constants: Mapping[str, float],
+) -> None:
+    assert await submit(harness, name, proxy, prompts=[prompt], constants=constants) == 0

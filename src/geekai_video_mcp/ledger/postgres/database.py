@@ -17,6 +17,7 @@ import anyio.from_thread
 import asyncpg
 
 from geekai_video_mcp.errors import (
+    BUSY,
     DATABASE,
     MAYBE_CHARGED,
     LedgerTooNew,
@@ -44,6 +45,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 POOL_SIZE: Final = 8
 """Connections of one process beside the one by which it is known to be alive."""
+ADMISSIONS: Final = POOL_SIZE // 2
+"""Transactions before sending at the same time: they wait for each other, and for those of other
+processes, with a connection that the responses to what was sent would have to wait for."""
 POOL_TIMEOUT: Final = 30.0
 """Seconds to wait for a free connection of the pool."""
 COMMIT_CHECK_SECONDS: Final = 10.0
@@ -90,6 +94,7 @@ class PostgresDatabase(Database):
     def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
         super().__init__()
         self._pool: Final = pool
+        self._admissions: Final = anyio.CapacityLimiter(ADMISSIONS)
         self._upgraded = False
         """Whether a newer version has upgraded the tables since they were opened."""
 
@@ -160,7 +165,7 @@ class PostgresDatabase(Database):
         commit: _Commit | None = None
         try:
             with nothing_charged():
-                async with self.transaction():
+                async with self._admission(), self.transaction():
                     connection = _current.get()
                     version, xid = await begin_version_check(connection)
                     if version > len(MIGRATIONS):
@@ -176,6 +181,18 @@ class PostgresDatabase(Database):
             with anyio.CancelScope(shield=True):
                 if not await self._is_committed(commit, exc):
                     raise
+
+    @asynccontextmanager
+    async def _admission(self) -> AsyncGenerator[None]:
+        try:
+            with anyio.fail_after(POOL_TIMEOUT):
+                await self._admissions.acquire()
+        except TimeoutError as exc:
+            raise StorageUnavailable(DATABASE, BUSY) from exc
+        try:
+            yield
+        finally:
+            self._admissions.release()
 
     async def _is_committed(self, commit: "_Commit", why: StorageUnavailable) -> bool:
         """Find out, over another connection, what became of a commit without an answer.
