@@ -271,6 +271,7 @@ async def open_ledger_base(
             processes = PostgresProcesses(url)
             await stack.enter_async_context(processes.run())
             clock = processes.clock
+            ledger.use_clock(clock)
         else:
             processes = stack.enter_context(ProcessRegistry(state_dir))
             ledger = await Ledger.open(state_dir)

@@ -1,18 +1,17 @@
-"""The base of the model: processes that share a state folder, the clock, and incidents.
+"""The base of the model: processes that share a ledger, the clock, and incidents.
 
-The store, the journal and the ledger are the product's. A connection here does not sync: the
-model tests the order in which things are written, not power failures.
+The store, the journal and the ledger are the product's.
 """
 
 import itertools
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeVar
+from typing import Any, ClassVar, Final
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -30,9 +29,14 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Change, Ledger
 from geekai_video_mcp.ledger.journal import Journal
+from reliability.model_databases import (
+    FileDatabase,
+    ModelDatabase,
+    OpenStore,
+    PostgresServer,
+)
 from reliability.reference_model import DAY, ExpectedTask, ReferenceModel
 from support.memory import in_memory
-from support.sync_store import SyncStore
 
 EPOCH: Final = 1_790_000_000.0
 PROCESSES: Final = 3
@@ -64,47 +68,24 @@ RARE_ABOVE: Final = 39
 IMAGE: Final = "data:image/png;base64," + "A" * 1100
 """Just too long to be stored in the task's own row."""
 
-REFUSE_WRITE: Final = """
-    CREATE TRIGGER full_{table}_{verb} BEFORE {verb} ON {table}
-    BEGIN SELECT RAISE(ABORT, 'disk full'); END
-"""
-WRITES: Final = (
-    *(("task", "UPDATE"), ("task", "INSERT"), ("event", "INSERT")),
-    *(("body", "UPDATE"), ("body", "INSERT"), ("budget", "INSERT")),
-)
-
-T = TypeVar("T")
-
-
-class SynchronousLedger(Ledger):
-    """The ledger without its worker threads: each transaction runs in the caller."""
-
-    async def _run(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        return await transaction()
-
-
-def run_synchronously(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine that never waits."""
-    try:
-        coroutine.send(None)
-    except StopIteration as end:
-        return end.value
-    coroutine.close()
-    raise AssertionError("the coroutine waits")
-
 
 @dataclass(eq=False)
 class Process:
     """One process: its id and its connection."""
 
     own_id: str
-    store: SyncStore
-    ledger: Ledger
+    store: OpenStore
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.store.ledger
 
 
 class BaseRules(RuleBasedStateMachine):
     """The processes, the state that they share, and the incidents that affect them."""
 
+    server: ClassVar[PostgresServer | None] = None
+    """The PostgreSQL of all runs; without one, each has a file."""
     steps: ClassVar[int] = 0
     count: ClassVar[Counter[str]] = Counter()
 
@@ -113,8 +94,9 @@ class BaseRules(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=in_memory()))
         self.serials = (f"{number:03}" for number in itertools.count())
         self.journal = Journal(self.folder)
+        self.database = self.open_database()
         self.processes = [self.start_process() for _ in range(PROCESSES)]
-        self.model = ReferenceModel(self.folder)
+        self.model = ReferenceModel(self.database)
         self.at = EPOCH
         self.disk_full = False
         self.reads: list[Task] = []
@@ -122,11 +104,14 @@ class BaseRules(RuleBasedStateMachine):
         self.claims: list[Task] = []
         self.leases: dict[str, tuple[str, float]] = {}
 
+    def open_database(self) -> ModelDatabase:
+        if self.server is None:
+            return FileDatabase(self.folder)
+        self.server.empty()
+        return self.server
+
     def start_process(self) -> Process:
-        store = SyncStore(self.folder)
-        store.connection.execute("PRAGMA synchronous=OFF")
-        ledger = SynchronousLedger(store.database, journal=self.journal)
-        return Process(next(self.serials), store, ledger)
+        return Process(next(self.serials), self.database.open_store(self.journal))
 
     def is_alive(self, process_id: str | None) -> bool:
         return any(process.own_id == process_id for process in self.processes)
@@ -205,14 +190,12 @@ class BaseRules(RuleBasedStateMachine):
     def fill_disk(self, _: int) -> None:
         if not self.disk_full:
             self.disk_full = True
-            for table, verb in WRITES:
-                self.model.db.execute(REFUSE_WRITE.format(table=table, verb=verb))
+            self.database.fill()
 
     def free_disk(self, _: int) -> None:
         if self.disk_full:
             self.disk_full = False
-            for table, verb in WRITES:
-                self.model.db.execute(f"DROP TRIGGER full_{table}_{verb}")
+            self.database.free()
 
     def import_from_other_account(self, who: int) -> None:
         provider_id = f"imported-{who % 4}"
@@ -234,9 +217,10 @@ class BaseRules(RuleBasedStateMachine):
         try:
             self.recover_and_audit()
         finally:
+            self.free_disk(0)  # if an assertion came first
             for process in self.processes:
                 process.store.close()
-            self.model.db.close()
+            self.database.close()
             shutil.rmtree(self.folder)
 
     def recover_and_audit(self) -> None:

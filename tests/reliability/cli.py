@@ -1,12 +1,32 @@
-"""The end of a reliability program: one printed line and an exit status."""
+"""The options of the reliability programs, and their end: a printed line and an exit status."""
 
+import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from reliability.oracle import Verdict
+from support.postgres import PostgresCluster, find_binaries, running_cluster
+
+
+def add_database_option(parser: argparse.ArgumentParser) -> None:
+    """The option for `chosen_cluster`."""
+    parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
+
+
+@contextmanager
+def chosen_cluster(database: str) -> Generator[PostgresCluster | None]:
+    """A throw-away PostgreSQL cluster while the block lasts; None for SQLite."""
+    if database == "sqlite":
+        yield None
+        return
+    if find_binaries() is None:
+        sys.exit("not run: PostgreSQL is not installed")
+    with running_cluster() as cluster:
+        yield cluster
 
 
 def finish(summary: str, verdicts: Sequence[Verdict], folder: Path, *, covered: bool) -> NoReturn:

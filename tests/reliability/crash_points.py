@@ -15,7 +15,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -28,13 +28,12 @@ from geekai_video_mcp.domain.lifecycle import advance
 from geekai_video_mcp.domain.result_file import record_file
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import FileUpdate, Observation, Result, Task, new_task
-from reliability.cli import finish
+from reliability.cli import add_database_option, chosen_cluster, finish
 from reliability.harness import Harness, open_harness
 from reliability.oracle import Verdict
 from reliability.provider import video_bytes
 from reliability.tracing import Call, kill_at, record_calls, why_unavailable
-from reliability.worker import StartGate
-from support.ledgers import record_tasks
+from reliability.worker import StartGate, open_ledger
 
 LANES: Final = 2
 """Concurrent points, each in a folder of its own."""
@@ -66,6 +65,7 @@ class Scenario:
 
     async def prepare(self, harness: Harness, name: str) -> "Mapping[str, Any]":
         """Prepare the folder *name*; returns the order for its victim."""
+        await harness.prepare(name)
         for status in self.initial:
             await leave_task(harness, name, status)
         prompts = [f"{name} {prompt}" for prompt in self.order.get("prompts", [])]
@@ -97,14 +97,19 @@ SCENARIOS: Final = (
 )
 
 
-async def leave_task(harness: Harness, name: str, status: Status) -> None:
+DATABASE_SCENARIOS: Final = ("submit", "resume", "repeat")
+"""Those in which a request is sent, or nearly: what is different with a database."""
+
+
+async def leave_task(harness: Harness, name: str, status: Status, *, about: str = "") -> None:
     """Leave a task as a process does that died in *status*: its row and its charge.
 
-    A waiting one uses the video of another task, which is finished.
+    *about* is a part of its prompt. A waiting one uses the video of another, finished task.
     """
     waiting = status is Status.WAITING
     parents = (await _add_finished_task(harness, name),) if waiting else ()
-    await _add_task(harness, name, await _make_task(harness, name, status, waits_for=parents))
+    task = await _make_task(harness, name, status, waits_for=parents, about=about)
+    await _add_task(harness, name, task)
 
 
 async def _add_finished_task(harness: Harness, name: str) -> str:
@@ -125,10 +130,15 @@ async def _add_finished_task(harness: Harness, name: str) -> str:
 
 
 async def _make_task(
-    harness: Harness, name: str, status: Status, *, waits_for: tuple[str, ...] = ()
+    harness: Harness,
+    name: str,
+    status: Status,
+    *,
+    waits_for: tuple[str, ...] = (),
+    about: str = "",
 ) -> Task:
     """A task in *status*, which is charged if its request was sent."""
-    prompt = f"{name} {status.value} TAKES={0.4 if status is Status.PENDING else 0}"
+    prompt = f"{name} {status.value} {about} TAKES={0.4 if status is Status.PENDING else 0}"
     body = {"model": "m", "prompt": prompt, "async": True}
     for parent in waits_for:
         body["video"] = f"task:{parent}/video"
@@ -149,7 +159,9 @@ async def _make_task(
 
 
 async def _add_task(harness: Harness, name: str, task: Task) -> None:
-    await record_tasks(Settings.from_env(harness.env(name)).state_dir, task)
+    ledger = await open_ledger(Settings.from_env(harness.env(name)))
+    await ledger.add(task)
+    await ledger.close()
 
 
 async def _pay_for(harness: Harness, body: Mapping[str, Any]) -> str:
@@ -167,6 +179,8 @@ class Outcome:
     """How many points each scenario has."""
     fired: Counter[str] = field(default_factory=Counter[str])
     """How many of the tried points really killed."""
+    commits: int = 0
+    """How many of the points are a COMMIT on its way to a database."""
     tried: int = 0
     verdicts: list[Verdict] = field(default_factory=list[Verdict])
 
@@ -181,19 +195,32 @@ class Outcome:
 
     def __str__(self) -> str:
         fired = ", ".join(f"{name} {count}" for name, count in self.fired.items())
+        commits = f"; {self.commits} of a COMMIT" if self.commits else ""
         return (
             f"crash points: {self.fired.total()} fired of {self.tried} tried of"
-            f" {self.points.total()} found (seed {self.seed}; {fired}):"
+            f" {self.points.total()} found (seed {self.seed}; {fired}{commits}):"
             f" {functools.reduce(Verdict.plus, self.verdicts, Verdict())}"
         )
 
 
-async def run(folder: Path, *, seed: int, share: int = 1, max_points: int | None = None) -> Outcome:
+async def run(
+    folder: Path,
+    *,
+    seed: int,
+    share: int = 1,
+    max_points: int | None = None,
+    server: str | None = None,
+    scenarios: Collection[str] | None = None,
+) -> Outcome:
     """Try one point in *share* of every scenario, at most *max_points* in all; judge each."""
+    if scenarios is None:
+        scenarios = DATABASE_SCENARIOS if server else [each.name for each in SCENARIOS]
     outcome, chance = Outcome(seed), random.Random(seed)  # noqa: S311 - a test's own dice
-    async with open_harness(folder, job_seconds=JOB_SECONDS, size=SIZE) as harness:
+    async with open_harness(folder, job_seconds=JOB_SECONDS, size=SIZE, server=server) as harness:
         points = list[tuple[Scenario, Call]]()
         for scenario in SCENARIOS:
+            if scenario.name not in scenarios:
+                continue
             # Twice: a call that one of two runs does not reach would kill in few others.
             again = {call.place for call in await record_scenario(harness, scenario, "again")}
             calls = await record_scenario(harness, scenario)
@@ -204,6 +231,7 @@ async def run(folder: Path, *, seed: int, share: int = 1, max_points: int | None
                 if call.matters and call.thread <= StartGate.THREADS and call.place in again
             ]
             outcome.points[scenario.name] = len(calls)
+            outcome.commits += sum(call.is_commit for call in calls)
             points.extend((scenario, call) for call in calls)
         count = min(-(-len(points) // share), max_points or len(points))
         remaining = chance.sample(points, count)
@@ -250,11 +278,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=int, default=3, help="one point in so many")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    names = [scenario.name for scenario in SCENARIOS]
+    parser.add_argument("--scenario", action="append", choices=names, help="one of them alone")
+    add_database_option(parser)
     options = parser.parse_args()
     if reason := why_unavailable():
         parser.exit(2, f"crash points: not run, {reason}\n")
     folder = Path(tempfile.mkdtemp(prefix="crash-points-"))
-    outcome = anyio.run(functools.partial(run, folder, seed=options.seed, share=options.share))
+    with chosen_cluster(options.database) as cluster:
+        program = functools.partial(
+            run,
+            folder,
+            seed=options.seed,
+            share=options.share,
+            server=cluster and cluster.url,
+            scenarios=options.scenario,
+        )
+        outcome = anyio.run(program)
     finish(str(outcome), outcome.verdicts, folder, covered=outcome.covered)
 
 

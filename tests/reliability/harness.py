@@ -19,6 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from reliability import provider, worker
 from reliability.oracle import Verdict, judge
 from support.fake_geekai import KEY
+from support.postgres import create_database
 
 TESTS: Final = Path(__file__).parents[1]
 TIMEOUT: Final = 60.0
@@ -63,14 +64,35 @@ class Harness:
     _new_children: list[Child] = field(default_factory=list[Child])
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _fork_lock: anyio.Lock = field(default_factory=anyio.Lock)
+    server: str | None = None
+    """The address of PostgreSQL, which has a database for each folder; None: each has a file."""
+    _databases: dict[str, str] = field(default_factory=dict[str, str])
+    _database_lock: anyio.Lock = field(default_factory=anyio.Lock)
     started_at: float = field(default_factory=time.time)
 
-    def env(self, name: str = "one", **more: str) -> dict[str, str]:
+    def state(self, name: str = "one", machine: str = "") -> Path:
+        """The state folder of a *machine*, several of which share the database of a folder."""
+        return self.folder / name / "state" / machine
+
+    async def prepare(self, name: str = "one") -> None:
+        """Make the folder *name*, and its database if it is not a file."""
+        (self.folder / name).mkdir(exist_ok=True)
+        async with self._database_lock:
+            if self.server is not None and name not in self._databases:
+                self._databases[name] = await create_database(self.server)
+
+    def database(self, name: str = "one") -> str | None:
+        """The address of the database of the folder *name*; None if it is a file."""
+        return self._databases.get(name)
+
+    def env(self, name: str = "one", machine: str = "", **more: str) -> dict[str, str]:
         """The settings of a server in the folder *name* that uses this provider."""
+        if database := self.database(name):
+            more = {"GEEKAI_DATABASE_URL": database, **more}
         return {
             "GEEKAI_API_KEY": KEY,
             "GEEKAI_BASE_URL": f"{self.origin}/api/v1",
-            "GEEKAI_STATE_DIR": str(self.folder / name / "state"),
+            "GEEKAI_STATE_DIR": str(self.state(name, machine)),
             "GEEKAI_OUTPUT_DIR": str(self.folder / name / "videos"),
             "GEEKAI_MAX_VIDEOS_PER_DAY": NO_CAP,
             "GEEKAI_MAX_IN_FLIGHT": NO_CAP,
@@ -84,12 +106,13 @@ class Harness:
         name: str = "one",
         *,
         env: Mapping[str, str] | None = None,
+        machine: str = "",
         **order: Any,  # noqa: ANN401 - an Order's fields
     ) -> Child:
         """Start a worker in the folder *name*, with *env* added; see `worker.Order`."""
-        (self.folder / name).mkdir(exist_ok=True)
+        await self.prepare(name)
         stderr = str(self.folder / name / "stderr.log")
-        settings = self.env(name, **(env or {}))
+        settings = self.env(name, machine, **(env or {}))
         async with self._fork_lock:
             await self._send_order(worker.Order(env=settings, stderr=stderr, **order))
             with anyio.fail_after(TIMEOUT):
@@ -123,6 +146,8 @@ class Harness:
 
         The oracle reports what it could not finish.
         """
+        if self.server is not None:  # it asks about the dead in one sweep, and knows in the next
+            order = {"constants": {"engine.SWEEP_INTERVAL": 0.5}, **order}
         survivor = await self.fork(name, max_seconds=max_seconds, **order)
         status = await survivor.wait()
         assert status in {worker.SETTLED, worker.NOT_SETTLED}, f"the survivor ended with {status}"
@@ -158,6 +183,7 @@ class Harness:
             key=KEY,
             started_at=self.started_at,
             live=live,
+            database=self.database(name),
         )
 
     async def on_provider_message(self, message: dict[str, Any]) -> None:
@@ -198,8 +224,9 @@ async def open_harness(
     latency: float = 0.0,
     size: int = 200_000,
     seed: int = 0,
+    server: str | None = None,
 ) -> AsyncGenerator[Harness]:
-    """Run a provider and a zygote while the block lasts."""
+    """Run a provider and a zygote while the block lasts; with *server*, on this PostgreSQL."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "provider.log").touch()
     options = {"log": folder / "provider.log", "job-seconds": job_seconds, "latency": latency}
@@ -212,7 +239,7 @@ async def open_harness(
             from_service, from_zygote = _stdout_of(service), _stdout_of(zygote)
             listening = await _read_line(from_service)
             await _read_line(from_zygote)
-            harness = Harness(folder, listening["subject"], size, service, zygote)
+            harness = Harness(folder, listening["subject"], size, service, zygote, server=server)
             async with anyio.create_task_group() as readers:
                 readers.start_soon(_dispatch_messages, from_service, harness.on_provider_message)
                 readers.start_soon(_dispatch_messages, from_zygote, harness.on_zygote_message)

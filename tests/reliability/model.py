@@ -5,13 +5,18 @@ late, and act on tasks that they read long before, while users decide about unkn
 The store, the journal and the rules of `lifecycle` and `admission` are the product's; what is
 expected of them is computed independently, in `books`.
 
-`python -m reliability.model --steps 100000` makes a long run.
+`python -m reliability.model --steps 100000` makes a long run; with `--database postgres`, on a
+database.
 """
 
 import argparse
 import itertools
+import tempfile
 import time
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -40,7 +45,9 @@ from geekai_video_mcp.domain.tasks import (
     new_task,
 )
 from geekai_video_mcp.errors import CapReached, RequestRefused, StorageUnavailable
-from reliability.base_rules import IMAGE, PICK, Process
+from reliability.base_rules import IMAGE, PICK, BaseRules, Process
+from reliability.cli import add_database_option, chosen_cluster
+from reliability.model_databases import PostgresServer
 from reliability.reference_model import IN_FLIGHT, POLLS_PER_SECOND, TRANSITIONS, UNCHARGED
 from reliability.resolve_rules import DAILY_CAP, IN_FLIGHT_CAP, ResolveRules
 
@@ -48,6 +55,8 @@ STEPS: Final = 60
 """Steps of one run: enough to create a task, lose it, find it, pay for it and deliver it."""
 EXAMPLES: Final = 100
 """Runs between two checks of how many steps were taken."""
+FEW_EXAMPLES: Final = 10
+"""The same on PostgreSQL, where a step takes ten times as long."""
 IMAGES: Final = {"a fox": None, "a hare": IMAGE}
 """The image that is sent along with each prompt."""
 STALE_STATUSES: Final = tuple(status for status in Status if status is not Status.SUBMITTING)
@@ -321,20 +330,37 @@ def run_settings(examples: int) -> settings:
     )
 
 
+@contextmanager
+def machine_on(server: str) -> Generator[type[Machine]]:
+    """The machine on this PostgreSQL."""
+
+    class DatabaseMachine(Machine):
+        """As its base; Hypothesis keeps what it knows of a machine with its class."""
+
+    with tempfile.TemporaryDirectory() as folder:
+        DatabaseMachine.server = PostgresServer(server, Path(folder))
+        yield DatabaseMachine
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
+    add_database_option(parser)
     options = parser.parse_args()
     started_at = time.monotonic()
-    for number in itertools.count(options.seed):
-        run_state_machine_as_test(seed(number)(Machine), settings=run_settings(EXAMPLES))
-        if Machine.steps >= options.steps:
-            break
+    with chosen_cluster(options.database) as cluster:
+        examples = FEW_EXAMPLES if cluster else EXAMPLES
+        opened = machine_on(cluster.url) if cluster else nullcontext(Machine)
+        with opened as machine:
+            for number in itertools.count(options.seed):
+                run_state_machine_as_test(seed(number)(machine), settings=run_settings(examples))
+                if BaseRules.steps >= options.steps:
+                    break
     seconds = time.monotonic() - started_at
     print(  # noqa: T201 - a program that a person runs
-        f"{Machine.steps} steps from seed {options.seed} in {seconds:.0f} s: 0 violations;"
-        f" {', '.join(f'{count} {name}' for name, count in sorted(Machine.count.items()))}"
+        f"{BaseRules.steps} steps from seed {options.seed} in {seconds:.0f} s: 0 violations;"
+        f" {', '.join(f'{count} {name}' for name, count in sorted(BaseRules.count.items()))}"
     )
 
 

@@ -4,15 +4,19 @@ It reads the files with SQL and hashes of its own, so that a fault in the produc
 cannot go unnoticed. Its own test shows that each kind of violation is found.
 """
 
+import asyncio
 import hashlib
 import json
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
+
+import asyncpg
 
 SENT: Final = frozenset({"intended", "submitting", "pending", "running"})
 LIVE: Final = SENT | {"waiting"}
@@ -24,7 +28,19 @@ SERVICE_ERROR: Final = "1301"
 DAY: Final = 86_400.0
 """Seconds of the rolling window of the daily cap."""
 
+SLOT: Final = 1024
+"""Bytes of an entry of the emergency journal."""
+
 Row = Mapping[str, Any]
+
+
+class Records(NamedTuple):
+    """What a ledger contains."""
+
+    tasks: Sequence[Row]
+    events: Sequence[Row]
+    problems: Sequence[str]
+    """What is wrong with the database itself."""
 
 
 class Charged(Protocol):
@@ -45,9 +61,12 @@ class Verdict:
     charges: int = 0
     stored: int = 0
     unknown: int = 0
+    unknown_prompts: tuple[str, ...] = ()
     live: int = 0
     parts: int = 0
     """Hidden part files that killed processes left behind; not a violation."""
+    journalled: int = 0
+    """Responses in the emergency journals that are not in the ledger yet."""
     copies: int = 0
     """Complete videos published twice, by a kill before the record; not a violation."""
     double: list[str] = field(default_factory=list[str])
@@ -61,7 +80,8 @@ class Verdict:
     stale: list[str] = field(default_factory=list[str])
     """Part files from before the run, which were not deleted."""
     broken: list[str] = field(default_factory=list[str])
-    """What SQLite's integrity check reports about the ledger."""
+    """What SQLite's integrity check reports about the ledger; in PostgreSQL, rows that differ from
+    their last event."""
     over: list[str] = field(default_factory=list[str])
     """Caps that were exceeded."""
     leaked: list[str] = field(default_factory=list[str])
@@ -84,7 +104,8 @@ class Verdict:
         kinds = ("double", "lost", "stuck", "torn", "stale", "broken", "over", "leaked")
         counts = [f"{len(getattr(self, kind))} {kind}" for kind in kinds]
         facts = [f"{getattr(self, name)} {name}" for name in ("charges", "stored", "unknown")]
-        extra = [f"{n} {msg}" for msg, n in (("live", self.live), ("copies", self.copies)) if n]
+        rare = ("live", "journalled", "copies")
+        extra = [f"{n} {name}" for name in rare if (n := getattr(self, name))]
         return ", ".join([*facts, *extra, *counts])
 
 
@@ -100,21 +121,22 @@ def judge(
     live: bool = False,
     videos_per_day: int | None = None,
     in_flight: int | None = None,
+    database: str | None = None,
 ) -> Verdict:
-    """Compare *charges* with the ledger of *state* and the files of *output*.
+    """Compare *charges* with the ledger of *state* or *database* and the files of *output*.
 
     *video* gives the bytes that the provider serves for one of its ids; *live* allows tasks
-    that are not finished yet.
+    that are not finished yet. With a *database*, *state* has the folders of several machines.
     """
     verdict = Verdict()
-    with closing(_open_ledger(state / "ledger.sqlite3")) as ledger:
-        rows = ledger.execute("SELECT * FROM task").fetchall()
-        events = ledger.execute("SELECT * FROM event ORDER BY number").fetchall()
-        checks = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
-        verdict.broken.extend(check for check in checks if check != "ok")
+    rows, events, problems = read_records(state, database)
+    verdict.broken.extend(problems)
+    recorded = {str(row["provider_task_id"]) for row in rows}
+    in_journal = {str(each["provider_task_id"]) for each in _read_journals(state)} - recorded
+    verdict.journalled = len(in_journal)
     paid = [charge for charge in charges if charge.charged]
     verdict.charges = len(paid)
-    _check_charges(verdict, rows, paid, live=live)
+    _check_charges(verdict, rows, paid, live=live, in_journal=in_journal)
     _check_files(verdict, rows, output, paid, video)
     _check_caps(verdict, rows, events, videos_per_day, in_flight)
     verdict.parts = len(list(output.glob(".*.part")))
@@ -130,11 +152,50 @@ def judge(
     return verdict
 
 
-def tasks_by_prompt(state: Path) -> dict[str, Row]:
+def tasks_by_prompt(state: Path, database: str | None = None) -> dict[str, Row]:
     """The tasks of a ledger, by prompt."""
+    rows = read_records(state, database).tasks
+    return {str(json.loads(row["request"]).get("prompt")): row for row in rows}
+
+
+def read_records(state: Path, database: str | None) -> Records:
+    """The content of the ledger in this database, or else in the file of *state*; blocks."""
+    if database is not None:
+        with ThreadPoolExecutor(1) as thread:  # this one may have a loop of its own
+            return thread.submit(asyncio.run, _read_database(database)).result()
     with closing(_open_ledger(state / "ledger.sqlite3")) as ledger:
         rows = ledger.execute("SELECT * FROM task").fetchall()
-    return {str(json.loads(row["request"]).get("prompt")): row for row in rows}
+        events = ledger.execute("SELECT * FROM event ORDER BY number").fetchall()
+        checks = [row[0] for row in ledger.execute("PRAGMA integrity_check")]
+    return Records(rows, events, [check for check in checks if check != "ok"])
+
+
+async def _read_database(url: str) -> Records:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            rows = await connection.fetch("SELECT * FROM geekai_video.task")
+            events = await connection.fetch("SELECT * FROM geekai_video.event ORDER BY number")
+    finally:
+        await connection.close()
+    last = {event["task_id"]: event["status"] for event in events}
+    problems = [
+        f"{row['id']}: {row['status']}, and its last event says {last.get(row['id'])}"
+        for row in rows
+        if last.get(row["id"]) != row["status"]
+    ]
+    return Records([dict(row) for row in rows], [dict(event) for event in events], problems)
+
+
+def _read_journals(state: Path) -> Iterator[Row]:
+    """The responses in the emergency journals below *state*, which have yet to be recorded."""
+    for path in state.rglob("journal"):
+        content = path.read_bytes()
+        for at in range(0, len(content), SLOT):
+            if slot := content[at : at + SLOT].rstrip(b"\0"):
+                entry = json.loads(slot)
+                if entry.get("provider_task_id") is not None:
+                    yield entry
 
 
 def _open_ledger(path: Path) -> sqlite3.Connection:
@@ -146,7 +207,12 @@ def _open_ledger(path: Path) -> sqlite3.Connection:
 
 
 def _check_charges(
-    verdict: Verdict, rows: Sequence[Row], paid: Sequence[Charged], *, live: bool
+    verdict: Verdict,
+    rows: Sequence[Row],
+    paid: Sequence[Charged],
+    *,
+    live: bool,
+    in_journal: Collection[str],
 ) -> None:
     intents = defaultdict[str, list[Row]](list)
     for row in rows:
@@ -160,9 +226,11 @@ def _check_charges(
     verdict.live = len(alive)
     verdict.stuck.extend([] if live else alive)
     verdict.stored = sum(row["file_status"] == "stored" for row in rows)
-    verdict.unknown = sum(row["status"] == "unknown" for row in rows)
+    unknown = [json.loads(row["request"]) for row in rows if row["status"] == "unknown"]
+    verdict.unknown = len(unknown)
+    verdict.unknown_prompts = tuple(str(each.get("prompt")) for each in unknown)
     for prompt in {charge.prompt for charge in paid}:
-        mine = [charge for charge in paid if charge.prompt == prompt]
+        mine = [c for c in paid if c.prompt == prompt and c.task_id not in in_journal]
         verdict.lost.extend(
             f"{prompt}: {reason}" for reason in _find_losses(intents[prompt], mine, live=live)
         )

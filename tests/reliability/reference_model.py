@@ -2,16 +2,16 @@
 
 Only the shape of the tables is the product's. The allowed transitions, the tasks that count
 against a cap, the length of a day: all of it is written down again here, so that a wrong rule
-there is not copied here. The ledger's file is read with SQL of this module's own.
+there is not copied here. The ledger is read with SQL of this module's own.
 """
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
+
+from reliability.model_databases import ModelDatabase
 
 DAY: Final = 86_400.0
 """Seconds for which a cap counts, a duplicate is recognised, and a task is polled."""
@@ -120,11 +120,10 @@ class TokenBucket:
 
 
 class ReferenceModel:
-    """Every expected task, and what must hold for it in the ledger's file."""
+    """Every expected task, and what must hold for it in the ledger."""
 
-    def __init__(self, folder: Path) -> None:
-        self.db = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-        self.db.row_factory = sqlite3.Row
+    def __init__(self, database: ModelDatabase) -> None:
+        self._database = database
         self.tasks: dict[str, ExpectedTask] = {}
         self.imported_ids: set[str] = set()
         self.bucket = TokenBucket()
@@ -132,7 +131,7 @@ class ReferenceModel:
     def read_rows(self) -> list[dict[str, Any]]:
         """The current content of the ledger: every task, then every body."""
         statements = (SELECT_TASKS, SELECT_BODIES)
-        return [dict(row) for statement in statements for row in self.db.execute(statement)]
+        return [dict(row) for each in statements for row in self._database.select(each)]
 
     def ids_with_status(self, *statuses: str) -> list[str]:
         """The ids of the tasks in these statuses, oldest first."""
@@ -170,7 +169,7 @@ class ReferenceModel:
 
     def audit(self, at: float) -> None:
         """Compare every row with what is expected, and note what has changed."""
-        rows = [dict(row) for row in self.db.execute(SELECT_TASKS)]
+        rows = [dict(row) for row in self._database.select(SELECT_TASKS)]
         own_rows = [row for row in rows if row["service"] == "s"]
         assert {row["id"] for row in own_rows} == set(self.tasks), "a task was lost or made up"
         imported = [row["provider_task_id"] for row in rows if row["service"] == "elsewhere"]
@@ -189,7 +188,8 @@ class ReferenceModel:
         for task in self.tasks.values():
             task.body_stored = task.body_stored and task.status in SENDABLE
         stored = {
-            row["task_id"]: json.loads(row["content"]) for row in self.db.execute(SELECT_BODIES)
+            row["task_id"]: json.loads(row["content"])
+            for row in self._database.select(SELECT_BODIES)
         }
         expected = {task_id: task.body for task_id, task in self.tasks.items() if task.body_stored}
         assert stored == expected, "a body was lost, kept too long, or belongs to another task"
@@ -203,11 +203,11 @@ class ReferenceModel:
             if task.attached_id is not None:
                 assert task.provider_task_id == task.attached_id, "an attached id was lost"
         events = defaultdict[str, list[tuple[object, ...]]](list)
-        for row in self.db.execute(SELECT_EVENTS):
-            events[row["task_id"]].append(tuple(row)[1:])
+        for row in self._database.select(SELECT_EVENTS):
+            events[row["task_id"]].append(tuple(row[name] for name in EVENT_COLUMNS))
         for task_id, task in self.tasks.items():
             assert events[task_id] == task.history
-        assert [row[0] for row in self.db.execute("PRAGMA integrity_check")] == ["ok"]
+        assert not list(self._database.problems())
 
 
 def _audit_money(task: ExpectedTask, row: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from geekai_video_mcp.engine import Connections, Resolver
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.errors import CapReached, InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import ProcessRegistry
-from reliability.base_rules import IMAGE, PICK, BaseRules, Process, run_synchronously
+from reliability.base_rules import IMAGE, PICK, BaseRules, Process
 from reliability.reference_model import DAY, MIN_POLLS, POLLED, POLLS_PER_SECOND
 
 IN_FLIGHT_CAP: Final = Limits(per_day=100, in_flight=4)
@@ -105,7 +105,7 @@ class ResolveRules(BaseRules):
         """The task after the decision; None if it was refused, and then nothing has changed."""
         before = self.model.read_rows()
         try:
-            task = run_synchronously(decision)
+            task = self.database.run(decision)
         except InvalidDecision:
             assert refusable, "a decision was refused for no reason"
         except CapReached:

@@ -53,6 +53,11 @@ class Call:
         return self.thread, self.name, self.number
 
     @property
+    def is_commit(self) -> bool:
+        """Whether it sends a COMMIT to a database."""
+        return self.name in {"sendto", "write"} and "COMMIT;" in self.detail
+
+    @property
     def matters(self) -> bool:
         """Whether it makes something durable or uses the network."""
         if self.name == "openat":

@@ -13,14 +13,12 @@ import gc
 import importlib
 import json
 import os
-import random
 import select
 import signal
 import sqlite3
 import threading
-import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -34,12 +32,14 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import CapReached
+from geekai_video_mcp.errors import MAYBE_CHARGED, CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
+from reliability.database_waits import CountingThread, pause_before_transactions
 from reliability.progress import CallbackTimer
 from support.world import skip_inspection
 
 for _module in (
+    "ledger.postgres.database",
     "media.downloads",
     "provider.client",
 ):  # which the server imports only when it needs them
@@ -50,6 +50,8 @@ NOT_SETTLED: Final = 3
 """Exit statuses of a child: all tasks are settled, or its time ran out."""
 CHECK_INTERVAL: Final = 0.05
 """Seconds between two checks whether a child has anything left to do."""
+RETRY_DELAY: Final = 0.5
+"""Seconds until a call is repeated that the database has refused."""
 UNTIL: Final[Mapping[str, str]] = {
     "answered": "status IN ('waiting', 'intended', 'submitting')",
     "ready": "status IN ('waiting', 'intended', 'submitting', 'pending', 'running')",
@@ -108,7 +110,7 @@ async def _run_order(order: Order, gate: "StartGate | None", refused: list[str])
 
 
 async def _resubmit_unknown(settings: Settings) -> int:
-    ledger = await Ledger.open(settings.state_dir)
+    ledger = await open_ledger(settings)
     unknown = await ledger.list_tasks(limit=100, statuses=[Status.UNKNOWN])
     await ledger.close()
     async with open_app(settings, sweep=False, inspect_file=skip_inspection) as app:
@@ -117,39 +119,70 @@ async def _resubmit_unknown(settings: Settings) -> int:
     return SETTLED
 
 
+async def open_ledger(settings: Settings) -> Ledger:
+    """The ledger alone, wherever these settings have it."""
+    if (url := settings.hosting.database_url) is not None:
+        return await Ledger.open_database(url.get_secret_value(), settings.state_dir)
+    return await Ledger.open(settings.state_dir)
+
+
 async def _serve_order(order: Order, settings: Settings, refused: list[str]) -> int:
     async with open_app(settings, inspect_file=skip_inspection) as app:
         with anyio.move_on_after(order.max_seconds):
             async with anyio.create_task_group() as calls:
                 for prompt in order.prompts:
                     if order.sequential:
-                        await _submit(app, order, prompt, refused)
+                        await _submit(app, order, settings, prompt, refused)
                     else:
-                        calls.start_soon(_submit, app, order, prompt, refused)
-            while await _count_unfinished(order, settings.state_dir):  # noqa: ASYNC110 - other processes' work wakes nobody here
-                await anyio.sleep(CHECK_INTERVAL)
+                        calls.start_soon(_submit, app, order, settings, prompt, refused)
+            with counting_unfinished(order) as count:
+                while await count():  # noqa: ASYNC110 - other processes' work wakes nobody here
+                    await anyio.sleep(CHECK_INTERVAL)
             return SETTLED
     return NOT_SETTLED
 
 
-async def _submit(app: App, order: Order, prompt: str, refused: list[str]) -> None:
+async def _submit(
+    app: App, order: Order, settings: Settings, prompt: str, refused: list[str]
+) -> None:
     body = {"model": "m", "prompt": prompt, "async": True}
     if order.image:
         body["image"] = "data:image/png;base64," + "A" * order.image
     request = GenerationRequest(Media.VIDEO, body)
+    key = prompt if order.keyed else None
     with anyio.move_on_after(order.cancel_after):
-        try:
-            key = prompt if order.keyed else None
-            await app.engine.submit(request, idempotency_key=key)
-        except CapReached:
-            refused.append(prompt)
+        while True:
+            try:
+                await app.engine.submit(request, idempotency_key=key)
+            except CapReached:
+                refused.append(prompt)
+            except StorageUnavailable as exc:
+                # A database is away or busy now and then. Its callers are told to try again.
+                if settings.hosting.database_url is None:
+                    raise
+                if exc.money != MAYBE_CHARGED:
+                    await anyio.sleep(RETRY_DELAY)
+                    continue
+            return
 
 
-async def _count_unfinished(order: Order, state_dir: Path) -> int:
-    if order.callback_log is None:
+@contextmanager
+def counting_unfinished(order: Order) -> Generator[Callable[[], Awaitable[int]]]:
+    """Counts the tasks of the order's ledger that have not reached its `until`."""
+    state_dir, unfinished = Path(order.env["GEEKAI_STATE_DIR"]), UNTIL[order.until]
+
+    async def count() -> int:
         return count_unfinished(state_dir, order.until)
-    # A timed loop must contain only what the product does, so this runs in a thread.
-    return await anyio.to_thread.run_sync(count_unfinished, state_dir, order.until)
+
+    async def count_in_thread() -> int:
+        # A timed loop must contain only what the product does, so this runs in a thread.
+        return await anyio.to_thread.run_sync(count_unfinished, state_dir, order.until)
+
+    if database := order.env.get("GEEKAI_DATABASE_URL"):
+        with CountingThread(database, unfinished) as thread:
+            yield thread.count
+    else:
+        yield count if order.callback_log is None else count_in_thread
 
 
 def count_unfinished(state_dir: Path, until: str) -> int:
@@ -201,32 +234,11 @@ def _override_constants(constants: Mapping[str, float]) -> None:
         setattr(owner, constant, httpx.Timeout(seconds) if timeout else seconds)
 
 
-def _pause_before_transactions(max_seconds: float) -> None:
-    """Pause before each transaction, as may happen on a busy machine.
-
-    A process that waits for SQLite's lock sleeps, so without a pause the process that had the
-    lock usually takes it again, and work that is wrongly split into two transactions rarely
-    fails.
-    """
-    connect: Any = sqlite3.connect
-
-    def pause(statement: str) -> None:
-        if statement.startswith("BEGIN"):
-            time.sleep(random.uniform(0.0, max_seconds))  # noqa: S311 - a test's own dice
-
-    def connect_with_pauses(*args: Any, **more: Any) -> sqlite3.Connection:  # noqa: ANN401 - its own
-        connection = connect(*args, **more)
-        connection.set_trace_callback(pause)
-        return connection
-
-    sqlite3.connect = connect_with_pauses  # pyright: ignore[reportAttributeAccessIssue]
-
-
 def _run_child(order: Order, report_fd: int) -> int:
     gate = StartGate(report_fd) if order.hold else None
     _override_constants(order.constants)
     if order.max_pause:
-        _pause_before_transactions(order.max_pause)
+        pause_before_transactions(order.max_pause)
     if order.proxy:
         os.environ["ALL_PROXY"] = order.proxy
     timer = CallbackTimer()

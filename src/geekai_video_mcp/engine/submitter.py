@@ -50,6 +50,10 @@ logger = logging.getLogger(__name__)
 
 CLAIM_RETRY_DELAY: Final = 5.0
 """Seconds between attempts to record, on a failing disk, that a request is about to leave."""
+CLAIM_SECONDS: Final = 5.0
+"""Seconds after a claim in which its request may leave without another look at the task. This
+process may have stood still since then, or have waited for a database that was cut off: others may
+have taken it for dead, and a person may have had the request sent again."""
 
 _TRY_AGAIN: Final = "Try again; if the error persists, report it to the operator."
 
@@ -332,7 +336,25 @@ class Submitter:
             finally:
                 self._posts.pop(scope).set()
 
+    async def _find_lost_claim(self, task: Task) -> Task | None:
+        """The task as others have changed it since it was claimed; None if it is to be sent.
+
+        Raises:
+            StorageUnavailable: it is not known, so nothing is sent.
+        """
+        if self._context.clock() - (task.submitted_at or 0.0) <= CLAIM_SECONDS:
+            return None
+        with nothing_charged():
+            current = await self._context.ledger.find(task.id)
+        if current is None:
+            return task
+        claim = (Status.SUBMITTING, task.owner, task.attempt)
+        return None if (current.status, current.owner, current.attempt) == claim else current
+
     async def _post_and_record(self, task: Task, body: dict[str, object]) -> Task:
+        if lost := await self._find_lost_claim(task):
+            logger.warning("task %s was not sent: it is %s meanwhile", task.id, lost.status)
+            return lost
         counters = self._context.counters
         try:
             connections = await self._context.connections()

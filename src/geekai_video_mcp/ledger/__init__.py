@@ -108,6 +108,10 @@ class Ledger(LedgerReads):
             tenant=tenant,
         )
 
+    def use_clock(self, clock: Callable[[], float]) -> None:
+        """Date what is recorded by this clock, instead of by that of this machine."""
+        self._database.clock = clock
+
     @staticmethod
     def exists(state_dir: Path) -> bool:
         """Whether there is a ledger; `open` would create one.

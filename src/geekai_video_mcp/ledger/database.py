@@ -6,6 +6,7 @@ worker thread (`sqlite.worker`).
 """
 
 import logging
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -26,6 +27,8 @@ class Database(ABC):
     """The tables of the ledger, for one process."""
 
     def __init__(self) -> None:
+        self.clock: Callable[[], float] = time.time
+        """The time of what is recorded, in Unix seconds: one that all processes have in common."""
         self._unreadable_rows: set[str] = set()
         """The messages about unreadable rows that were logged: sweeps read them again and again."""
 

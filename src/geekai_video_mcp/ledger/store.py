@@ -5,7 +5,6 @@ them is in `database`. The functions that are passed in are pure, or look at fil
 not wait: other transactions do until they return.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -166,7 +165,7 @@ class Store(StoreReads):
             if _is_body_unneeded(before, after):
                 settled.append({"id": after.id})
             if conversion.event_fields(before) != conversion.event_fields(after):
-                events.append({"at": time.time(), **conversion.event_fields(after)})
+                events.append({"at": self._db.clock(), **conversion.event_fields(after)})
         for statement, rows in updates.items():
             await self._rows.execute_many(statement, rows)
         if settled:
@@ -268,7 +267,7 @@ class Store(StoreReads):
             first = recorded_as or task
             await self._insert_event(first, at=first.created_at)
             if conversion.event_fields(first) != conversion.event_fields(task):
-                await self._insert_event(task, at=time.time())
+                await self._insert_event(task, at=self._db.clock())
         return inserted
 
     async def _update_task(self, before: Task, after: Task) -> Task:

@@ -25,24 +25,33 @@ CONNECT_TIMEOUT: Final = 10.0
 """Seconds until a server that does not answer counts as out of reach."""
 STATEMENT_TIMEOUT: Final = 30.0
 """Seconds that a statement may take, and that a transaction waits for a lock of another one."""
+IDLE_TIMEOUT: Final = 10.0
+"""Seconds between two statements of a transaction, none of which waits for anything else, after
+which its process counts as cut off: others wait for its locks."""
+COMMAND_TIMEOUT: Final = STATEMENT_TIMEOUT + 5.0
+"""Seconds after which a connection without an answer is given up."""
 _MIGRATION_LOCK: Final = 0x6765656B6169
 """The advisory lock of whoever creates or upgrades the tables."""
-
-_SETTINGS: Final = (
-    f"SET search_path = {SCHEMA}",
-    f"SET statement_timeout = '{STATEMENT_TIMEOUT:.0f}s'",
-    f"SET lock_timeout = '{STATEMENT_TIMEOUT:.0f}s'",
-    "SET idle_in_transaction_session_timeout = '60s'",
-    "SET default_transaction_isolation = 'read committed'",
-    "SET TimeZone = 'UTC'",
-    # Compiling takes longer than any statement of ours.
-    "SET jit = off",
-)
 
 
 async def set_up(connection: "asyncpg.Connection[Any]") -> None:
     """Give a new connection our settings."""
-    await connection.execute(";".join(_SETTINGS))
+    settings = {
+        "search_path": SCHEMA,
+        "statement_timeout": f"{STATEMENT_TIMEOUT:.0f}s",
+        "lock_timeout": f"{STATEMENT_TIMEOUT:.0f}s",
+        "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT:.0f}s",
+        "default_transaction_isolation": "read committed",
+        "TimeZone": "UTC",
+        # Compiling takes longer than any statement of ours.
+        "jit": "off",
+        # The session of a machine that has no network any more ends, and its locks with it.
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+        "tcp_user_timeout": "25s",
+    }
+    await connection.execute(";".join(f"SET {name} = '{each}'" for name, each in settings.items()))
 
 
 async def connect(url: str) -> "asyncpg.Connection[Any]":
@@ -53,7 +62,7 @@ async def connect(url: str) -> "asyncpg.Connection[Any]":
     connection = await asyncpg.connect(
         url,
         timeout=CONNECT_TIMEOUT,
-        command_timeout=STATEMENT_TIMEOUT + 5.0,
+        command_timeout=COMMAND_TIMEOUT,
         # A partition is noticed by its ends: the server frees the locks of a client that is gone.
         server_settings={"application_name": "geekai-video-mcp"},
     )
@@ -144,3 +153,11 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
 async def schema_version(connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]") -> int:
     """The version of the tables; 0 before there are any."""
     return int(await connection.fetchval("SELECT max(version) FROM schema_version") or 0)
+
+
+async def begin_version_check(connection: "PoolConnectionProxy[Any]") -> tuple[int, str]:
+    """The version of the tables, and the number of this transaction, in one round trip."""
+    row = await connection.fetchrow(
+        "SELECT max(version), pg_current_xact_id()::text FROM schema_version"
+    )
+    return (int(row[0] or 0), str(row[1])) if row else (0, "")

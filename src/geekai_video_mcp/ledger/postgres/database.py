@@ -10,18 +10,26 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeVar
 
 import anyio
 import anyio.from_thread
 import asyncpg
 
-from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable, nothing_charged
+from geekai_video_mcp.errors import (
+    BUSY,
+    DATABASE,
+    MAYBE_CHARGED,
+    LedgerTooNew,
+    StorageUnavailable,
+    nothing_charged,
+)
 from geekai_video_mcp.ledger.database import Database, Params, Row
 from geekai_video_mcp.ledger.postgres.connection import (
+    COMMAND_TIMEOUT,
     CONNECT_TIMEOUT,
     STATEMENT_TIMEOUT,
-    schema_version,
+    begin_version_check,
     set_up,
 )
 from geekai_video_mcp.ledger.postgres.dialect import translate
@@ -37,12 +45,44 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 POOL_SIZE: Final = 8
 """Connections of one process beside the one by which it is known to be alive."""
+ADMISSIONS: Final = POOL_SIZE // 2
+"""Transactions before sending at the same time: they wait for each other, and for those of other
+processes, with a connection that the responses to what was sent would have to wait for."""
 POOL_TIMEOUT: Final = 30.0
 """Seconds to wait for a free connection of the pool."""
+COMMIT_CHECK_SECONDS: Final = 10.0
+"""Seconds in which a commit whose answer was lost is asked about, while the database is away."""
+COMMIT_CHECK_INTERVAL: Final = 0.2
+"""Seconds between two questions about it."""
 
 _SELECT_TO_CHANGE: Final = """
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
 """
+
+# A session that the COMMIT has not reached would wait for it: it is ended. One that is committing,
+# and may be waiting for a standby, is not.
+_SELECT_COMMIT: Final = """
+    SELECT CASE pg_xact_status($1::text::xid8)
+        WHEN 'in progress' THEN (
+            SELECT 'in progress' FROM (
+                SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                WHERE pid = $2 AND state = 'idle in transaction'
+                    AND backend_xid::text = ($1::text::numeric % 4294967296)::text
+            ) AS ended
+        )
+        ELSE pg_xact_status($1::text::xid8)
+    END
+"""
+_IN_PROGRESS: Final = "in progress"
+
+
+class _Commit(NamedTuple):
+    """What a transaction is found by after its connection was lost."""
+
+    xid: str
+    pid: int
+    """That of its session at the server."""
+
 
 _current: "ContextVar[PoolConnectionProxy[Any]]" = ContextVar("connection")
 """The connection of the transaction under way."""
@@ -54,6 +94,7 @@ class PostgresDatabase(Database):
     def __init__(self, pool: "asyncpg.Pool[Any]") -> None:
         super().__init__()
         self._pool: Final = pool
+        self._admissions: Final = anyio.CapacityLimiter(ADMISSIONS)
         self._upgraded = False
         """Whether a newer version has upgraded the tables since they were opened."""
 
@@ -65,7 +106,7 @@ class PostgresDatabase(Database):
             min_size=0,
             max_size=POOL_SIZE,
             timeout=CONNECT_TIMEOUT,
-            command_timeout=STATEMENT_TIMEOUT + 5.0,
+            command_timeout=COMMAND_TIMEOUT,
             init=set_up,
             # Otherwise our settings would be reset with each use.
             reset=_keep_settings,
@@ -101,6 +142,10 @@ class PostgresDatabase(Database):
                 token = _current.set(connection)
                 try:
                     yield
+                except TimeoutError:
+                    # Its server does not answer: nor would it when the pool takes it back.
+                    connection.terminate()
+                    raise
                 finally:
                     _current.reset(token)
         except FAILURES as exc:
@@ -117,12 +162,62 @@ class PostgresDatabase(Database):
 
     @asynccontextmanager
     async def transaction_before_sending(self) -> AsyncGenerator[None]:
-        with nothing_charged():
-            async with self.transaction():
-                if await schema_version(_current.get()) > len(MIGRATIONS):
-                    self._warn_of_upgrade()
-                    raise LedgerTooNew("upgraded")
-                yield
+        commit: _Commit | None = None
+        try:
+            with nothing_charged():
+                async with self._admission(), self.transaction():
+                    connection = _current.get()
+                    version, xid = await begin_version_check(connection)
+                    if version > len(MIGRATIONS):
+                        self._warn_of_upgrade()
+                        raise LedgerTooNew("upgraded")
+                    yield
+                    commit = _Commit(xid, connection.get_server_pid())
+        except StorageUnavailable as exc:
+            # Without an answer to COMMIT it may be durable. "Nothing was charged" would be wrong of
+            # a request that is recorded: this server or another one sends it later.
+            if commit is None:
+                raise
+            with anyio.CancelScope(shield=True):
+                if not await self._is_committed(commit, exc):
+                    raise
+
+    @asynccontextmanager
+    async def _admission(self) -> AsyncGenerator[None]:
+        try:
+            with anyio.fail_after(POOL_TIMEOUT):
+                await self._admissions.acquire()
+        except TimeoutError as exc:
+            raise StorageUnavailable(DATABASE, BUSY) from exc
+        try:
+            yield
+        finally:
+            self._admissions.release()
+
+    async def _is_committed(self, commit: "_Commit", why: StorageUnavailable) -> bool:
+        """Find out, over another connection, what became of a commit without an answer.
+
+        Raises:
+            StorageUnavailable: the database does not come back in time to tell.
+        """
+        with anyio.move_on_after(COMMIT_CHECK_SECONDS):
+            while True:
+                try:
+                    async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
+                        status = await connection.fetchval(_SELECT_COMMIT, *commit)
+                except FAILURES:
+                    status = _IN_PROGRESS
+                if status != _IN_PROGRESS:
+                    logger.warning("the answer to a COMMIT was lost: it is %s", status)
+                    return status == "committed"
+                await anyio.sleep(COMMIT_CHECK_INTERVAL)
+        raise StorageUnavailable(
+            DATABASE,
+            f"{why.reason}, and whether the request is recorded is not known",
+            money=MAYBE_CHARGED,
+            remedy="If it is recorded, it is sent once the database is there again, and"
+            " list_video_tasks shows it. Do not generate it again before that.",
+        ) from why
 
     def _warn_of_upgrade(self) -> None:
         if not self._upgraded:

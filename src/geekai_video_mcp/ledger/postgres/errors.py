@@ -11,7 +11,14 @@ from geekai_video_mcp.quoting import quote
 VARIABLE = "GEEKAI_DATABASE_URL"
 """The variable with the database's address, user and password."""
 
-FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, UnreadableRow)
+FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+    UnreadableRow,
+)
 """What asyncpg raises, and what a row raises that cannot be read."""
 
 _UNREADABLE_ROW = (

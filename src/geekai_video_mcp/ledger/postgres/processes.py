@@ -31,6 +31,8 @@ READ_TIMEOUT: Final = 5.0
 """Seconds after which a session that does not answer is given up."""
 MAX_RETRY_DELAY: Final = 8.0
 """Seconds between attempts to connect again, at the most."""
+CLOCK_READ_SECONDS: Final = 1.0
+"""Seconds that a read may take for the time in it to count: half of them is its error."""
 
 _SELECT_LOCKS: Final = """
     SELECT array(
@@ -54,7 +56,7 @@ class PostgresProcesses:
         self._asked: set[str] = set()
         """Processes that were asked about since then: nothing is known of them yet."""
         self._held = frozenset[int]()
-        self._clock_offset = 0.0
+        self._clock_offset: float | None = None
 
     @asynccontextmanager
     async def run(self) -> AsyncGenerator[None]:
@@ -76,7 +78,7 @@ class PostgresProcesses:
 
     def clock(self) -> float:
         """The time of the database, which all processes have in common, in Unix seconds."""
-        return time.time() + self._clock_offset
+        return time.time() + (self._clock_offset or 0.0)
 
     def is_alive(self, process_id: str) -> bool:
         """Whether the process with this id still runs, or may still run for all that is known."""
@@ -119,16 +121,21 @@ class PostgresProcesses:
                 self._give_up_session()
                 return
             assert row is not None  # noqa: S101 - it selects one row
-            self._clock_offset = row["now"] - (began + time.time()) / 2
+            now = time.time()
+            if self._clock_offset is None or 0 <= now - began <= CLOCK_READ_SECONDS:
+                self._clock_offset = row["now"] - (began + now) / 2
             self._held = frozenset(row["keys"])
             self._known |= asked
 
     async def _register(self) -> "asyncpg.Connection[Any]":
         connection = await connect(self._url)
-        await connection.execute("SET tcp_keepalives_idle = 10")
-        await connection.execute("SET tcp_keepalives_interval = 5")
-        await connection.execute("SET tcp_keepalives_count = 3")
-        await connection.execute("SELECT pg_advisory_lock($1)", _lock_key(self.own_id))
+        try:
+            # Shared with itself alone: the server may believe for a while that the session that was
+            # lost still has it.
+            await connection.execute("SELECT pg_advisory_lock_shared($1)", _lock_key(self.own_id))
+        except BaseException:
+            connection.terminate()
+            raise
         return connection
 
     async def _end_session(self) -> None:
