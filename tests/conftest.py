@@ -1,11 +1,15 @@
-"""For every test: what `make test` leaves out, and whose settings file is not read."""
+"""For every test: what `make test` leaves out, whose settings file is not read, and databases."""
 
 import os
 from collections import defaultdict
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from support.ledgers import LedgerPlace
+from support.postgres import needs_postgres, new_ledger_database
 
 WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "sandbox"})
 """Folders of tests which each start a server, a program or a renderer."""
@@ -15,17 +19,29 @@ MOST_VALUES: Final = 6
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave most of many values of one test to `make test-all`, evenly over all of them."""
-    tried: dict[str, list[pytest.Item]] = defaultdict(list)
+    tried: dict[tuple[str, object], list[pytest.Item]] = defaultdict(list)
     here = Path(__file__).parent
     for item in items:
         whole = item.path.relative_to(here).parts[0] in WHOLE_PROGRAM
         if whole and item.get_closest_marker("exhaustive") is None:
-            tried[item.nodeid.partition("[")[0]].append(item)
+            # Each database apart: of two in turn, every second value would be of one of them.
+            database = getattr(item, "callspec", None) and item.callspec.params.get("database")
+            tried[item.nodeid.partition("[")[0], database].append(item)
     for same in tried.values():
         every = -(-len(same) // MOST_VALUES)
         for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
             if number % every:
                 item.add_marker("exhaustive")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[LedgerPlace]:
+    """Where a new ledger is, in each of the databases in turn."""
+    if request.param == "sqlite":
+        yield LedgerPlace(tmp_path / "state")
+        return
+    with new_ledger_database() as url:
+        yield LedgerPlace(tmp_path / "state", url)
 
 
 @pytest.fixture(autouse=True, scope="session")

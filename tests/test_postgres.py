@@ -216,6 +216,16 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path
     assert seen == ["late", task.id]
 
 
+async def test_changes_of_several_tasks_are_one_transaction(url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(url, tmp_path)
+    tasks = [await ledger.add(make_task()) for _ in range(4)]
+    await ledger.change_all([(each.id, lambda task: replace(task, poll_count=1)) for each in tasks])
+    await ledger.close()
+    found = await run_sql(url, "SELECT DISTINCT xmin FROM geekai_video.task")
+
+    assert len(found) == 1
+
+
 async def test_a_process_is_alive_until_its_session_ends(url: str, tmp_path: Path) -> None:
     ledger = await Ledger.open_database(url, tmp_path)
     first, second = PostgresProcesses(url), PostgresProcesses(url)

@@ -24,6 +24,7 @@ from geekai_video_mcp.errors import CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, conversion, schema
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
+from support.ledgers import LedgerPlace
 from support.sync_store import SyncStore
 from test_ledger_plans import statements
 
@@ -39,12 +40,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-async def operators(tmp_path: Path) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(tmp_path / "state")
-    try:
+async def operators(place: LedgerPlace) -> AsyncGenerator[Ledger]:
+    async with place.open() as ledger:
         yield ledger
-    finally:
-        await ledger.close()
 
 
 @pytest.fixture
@@ -132,7 +130,7 @@ def test_the_list_of_exceptions_names_statements_that_exist() -> None:
 
 
 async def test_a_task_is_found_by_its_own_tenant_alone(
-    operators: Ledger, alices: Ledger, bobs: Ledger
+    place: LedgerPlace, operators: Ledger, alices: Ledger, bobs: Ledger
 ) -> None:
     task = task_of("alice")
     await record(alices, task)
@@ -149,7 +147,8 @@ async def test_a_task_is_found_by_its_own_tenant_alone(
         assert bool(await ledger.list_records(limit=5)) is found
         assert bool(await ledger.events(task.id)) is found
         assert bool(await ledger.events_after(after=0)) is found
-        assert bool(await ledger.last_event_id()) is found
+        # In PostgreSQL that is the number of a transaction, and tells nothing of anybody's tasks.
+        assert place.url is not None or bool(await ledger.last_event_id()) is found
         assert bool(await ledger.unfinished("s")) is found
         assert bool(await ledger.unfinished_of_other_accounts("another")) is found
         assert bool(await ledger.leases_of_others("s", holder="b", at=NOW)) is found
@@ -405,10 +404,9 @@ async def test_the_journal_gives_every_tenants_task_its_outcome(
     assert Journal(tmp_path / "state").pending() == []
 
 
-async def test_a_ledger_that_is_closed_is_closed_for_all_its_tenants(tmp_path: Path) -> None:
-    ledger = await Ledger.open(tmp_path / "state")
-    alices = ledger.of_tenant("alice")
-    await ledger.close()
+async def test_a_ledger_that_is_closed_is_closed_for_all_its_tenants(place: LedgerPlace) -> None:
+    async with place.open() as ledger:
+        alices = ledger.of_tenant("alice")
 
     with pytest.raises(StorageUnavailable):
         await alices.find("f" * 32)

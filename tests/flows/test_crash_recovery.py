@@ -117,6 +117,7 @@ async def test_what_is_not_sent_takes_nothing_of_the_budget(world: World) -> Non
     assert budget == Budget(account=world.account)
 
 
+@pytest.mark.sqlite_only  # in PostgreSQL it takes a second to know that the other one is dead
 async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
     world: World,
 ) -> None:
@@ -127,6 +128,7 @@ async def test_a_request_is_sent_to_the_last_moment_that_someone_may_expect_it(
     assert world.service.charges == ["a fox"]
 
 
+@pytest.mark.sqlite_only  # the same
 async def test_what_is_sent_for_a_dead_server_is_polled_at_once(world: World) -> None:
     world.service.job_seconds = 2.0
     world.service.on_create = answer_with_estimate(world.service, seconds=2.0)

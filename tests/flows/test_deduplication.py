@@ -235,6 +235,7 @@ async def test_what_was_refused_is_not_what_the_next_call_repeats(world: World) 
 async def test_of_two_that_a_call_may_repeat_it_is_the_newer(world: World) -> None:
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox", idempotency_key="one")
+        await anyio.sleep(1)
         newer = structured(
             await call(client, "generate_video", prompt="a fox", idempotency_key="two")
         )
