@@ -25,6 +25,7 @@ from support.postgres import (
     drop_database,
     needs_postgres,
     running_cluster,
+    wait_for_transactions,
     with_database,
 )
 
@@ -206,6 +207,7 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path
     before = await ledger.events_after(after=last)
     await transaction.commit()
     await slow.close()
+    await wait_for_transactions(url)
     seen = list[str]()
     for notice in before:
         last, _ = notice.number, seen.append(notice.task_id)

@@ -25,6 +25,7 @@ from geekai_video_mcp.ledger import Ledger, conversion, schema
 from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
 from support.ledgers import LedgerPlace
+from support.postgres import wait_for_transactions
 from support.sync_store import SyncStore
 from test_ledger_plans import statements
 
@@ -135,6 +136,8 @@ async def test_a_task_is_found_by_its_own_tenant_alone(
     task = task_of("alice")
     await record(alices, task)
     await alices.change(task.id, accepted)
+    if place.url is not None:
+        await wait_for_transactions(place.url)
 
     for ledger, found in ((alices, True), (bobs, False), (operators, False)):
         assert (await ledger.find(task.id) is not None) is found
