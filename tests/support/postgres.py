@@ -245,7 +245,7 @@ async def wait_for_transactions(url: str) -> None:
         last = await connection.fetchval(bounds.format("pg_snapshot_xmax"))
         async with asyncio.timeout(30):
             while await connection.fetchval(bounds.format("pg_snapshot_xmin")) < last:
-                await asyncio.sleep(0.01)
+                await connection.execute("SELECT pg_sleep(0.01)")
 
 
 def main(command: list[str]) -> int:

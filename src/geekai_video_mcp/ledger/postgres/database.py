@@ -39,6 +39,8 @@ POOL_SIZE: Final = 8
 """Connections of one process beside the one by which it is known to be alive."""
 POOL_TIMEOUT: Final = 30.0
 """Seconds to wait for a free connection of the pool."""
+COMPACT_TIMEOUT: Final = 3600.0
+"""Seconds in which a table is written anew."""
 
 _SELECT_TO_CHANGE: Final = """
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
@@ -195,8 +197,14 @@ class PostgresDatabase(Database):
 
     async def compact(self) -> None:
         async with self._connection("written"):
-            for table in ("task", "event", "body"):
-                await _current.get().execute(f"VACUUM (FULL) {table}", timeout=3600.0)
+            connection = _current.get()
+            await connection.execute(f"SET statement_timeout = '{COMPACT_TIMEOUT:.0f}s'")
+            try:
+                for table in ("task", "event", "body"):
+                    await connection.execute(f"VACUUM (FULL) {table}", timeout=COMPACT_TIMEOUT)
+            finally:
+                if not connection.is_closed():
+                    await set_up(connection)
 
 
 async def _keep_settings(connection: "asyncpg.Connection[Any]") -> None:

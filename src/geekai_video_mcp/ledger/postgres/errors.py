@@ -3,11 +3,9 @@
 import asyncpg
 
 from geekai_video_mcp.errors import BUSY, DATABASE, ConfigError, StorageUnavailable
+from geekai_video_mcp.ledger.postgres import VARIABLE
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.quoting import quote
-
-VARIABLE = "GEEKAI_DATABASE_URL"
-"""The variable with the database's address, user and password."""
 
 FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, UnreadableRow)
 """What asyncpg raises, and what a row raises that cannot be read."""
