@@ -25,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         whole = item.path.relative_to(here).parts[0] in WHOLE_PROGRAM
         if whole and item.get_closest_marker("exhaustive") is None:
             # Each database apart: of two in turn, every second value would be of one of them.
-            database = getattr(item, "callspec", None) and item.callspec.params.get("database")
+            callspec = getattr(item, "callspec", None)
+            database = callspec.params.get("database") if callspec is not None else None
             tried[item.nodeid.partition("[")[0], database].append(item)
     for same in tried.values():
         every = -(-len(same) // MOST_VALUES)

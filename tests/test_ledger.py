@@ -116,6 +116,7 @@ async def test_a_task_survives_the_process_that_wrote_it(place: LedgerPlace) -> 
     # PostgreSQL has no text with a NUL.
     kept = RAW if place.url is None else "<html>\N{REPLACEMENT CHARACTER}"
     assert found == replace(full, raw_response=kept)
+    assert found is not None
     assert found.file_has_sound is False, "not 0, which JSON would tell as a number"
 
 

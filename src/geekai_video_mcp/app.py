@@ -277,7 +277,7 @@ async def open_ledger_base(
             ledger = await Ledger.open(state_dir)
             stack.push_async_callback(ledger.close)
         operations = operations or Operations()
-        operations.ledger = ledger
+        operations.ledger, operations.processes = ledger, processes
         yield LedgerBase(ledger=ledger, processes=processes, operations=operations, clock=clock)
 
 

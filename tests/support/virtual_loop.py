@@ -8,12 +8,26 @@ idle once the server has said that it is ready for the next query.
 import asyncio
 import selectors
 import socket
-from asyncio import selector_events
 from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-_SelectorSocketTransport: Any = selector_events._SelectorSocketTransport
-"""asyncio's own, which no stub describes."""
+if TYPE_CHECKING:
+
+    class _SelectorSocketTransport(asyncio.Transport):
+        """What is used of asyncio's own, which no stub describes."""
+
+        max_size: int
+        _sock: socket.socket
+        _protocol: asyncio.Protocol
+        _conn_lost: int
+
+        def __init__(self, *arguments: object) -> None: ...
+        def _fatal_error(self, exc: OSError, message: str) -> None: ...
+        def _read_ready__on_eof(self) -> None: ...
+        def _force_close(self, exc: BaseException | None) -> None: ...
+else:
+    from asyncio.selector_events import _SelectorSocketTransport
+
 _READY: Final = b"Z\0\0\0\x05"
 """The beginning of the message ReadyForQuery, whose last byte is the state of the transaction."""
 _REAL_SECONDS: Final = 10.0

@@ -60,8 +60,8 @@ def _describe(report: LedgerReport) -> Line:
     if report.schema_version < report.newest_schema:
         version += f", which the next start upgrades to {report.newest_schema}"
     if report.server is not None:
-        where = f"the database of {VARIABLE}, {report.server}"
-        return ok(CHECK, f"{_describe_count(report)} recorded in {where} ({version})", facts=facts)
+        where = f"the database of {VARIABLE} ({report.server}, tables of {version})"
+        return ok(CHECK, f"{_describe_count(report)} recorded in {where}", facts=facts)
     text = f"{_describe_count(report)} recorded; the database ({version})"
     if report.checked:
         return ok(CHECK, f"{text} is whole", facts=facts)

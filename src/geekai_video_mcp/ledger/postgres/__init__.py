@@ -5,6 +5,7 @@ session locks by which processes know of each other. The modules import `asyncpg
 `postgres`), so whoever does without a database imports none of them.
 """
 
+import importlib
 from typing import Final
 
 from geekai_video_mcp.errors import ConfigError
@@ -20,7 +21,7 @@ def require_asyncpg() -> None:
         ConfigError: asyncpg is not installed; it names the variable and the command.
     """
     try:
-        import asyncpg  # noqa: F401, PLC0415 - the question is whether it can be
+        importlib.import_module("asyncpg")
     except ModuleNotFoundError as exc:
         if exc.name != "asyncpg":
             raise

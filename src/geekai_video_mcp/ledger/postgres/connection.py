@@ -43,7 +43,7 @@ _SETTINGS: Final = (
 )
 
 
-async def set_up(connection: "asyncpg.Connection[Any]") -> None:
+async def set_up(connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]") -> None:
     """Give a new connection our settings."""
     await connection.execute(";".join(_SETTINGS))
 
