@@ -1,11 +1,15 @@
-"""For every test: what `make test` leaves out, the event loop, and no settings file of the user."""
+"""For every test: what `make test` leaves out, the event loop, settings, and databases."""
 
 import os
 from collections import defaultdict
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 import pytest
+
+from support.ledgers import LedgerPlace
+from support.postgres import needs_postgres, new_ledger_database
 
 WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "sandbox"})
 """Folders of tests which each start a server, a program or a renderer."""
@@ -15,12 +19,15 @@ MOST_VALUES: Final = 6
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave most of many values of one test to `make test-all`, evenly over all of them."""
-    tried: dict[str, list[pytest.Item]] = defaultdict(list)
+    tried: dict[tuple[str, object], list[pytest.Item]] = defaultdict(list)
     here = Path(__file__).parent
     for item in items:
         whole = item.path.relative_to(here).parts[0] in WHOLE_PROGRAM
         if whole and item.get_closest_marker("exhaustive") is None:
-            tried[item.nodeid.partition("[")[0]].append(item)
+            # Each database apart: of two in turn, every second value would be of one of them.
+            callspec = getattr(item, "callspec", None)
+            database = callspec.params.get("database") if callspec is not None else None
+            tried[item.nodeid.partition("[")[0], database].append(item)
     for same in tried.values():
         every = -(-len(same) // MOST_VALUES)
         for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
@@ -32,6 +39,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def anyio_backend() -> str:
     """One event loop, unless a folder or a module says otherwise."""
     return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=needs_postgres)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[LedgerPlace]:
+    """Where a new ledger is, in each of the databases in turn."""
+    if request.param == "sqlite":
+        yield LedgerPlace(tmp_path / "state")
+        return
+    with new_ledger_database() as url:
+        yield LedgerPlace(tmp_path / "state", url)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -16,6 +16,7 @@ from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.errors import ConfigError, LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, schema
 from geekai_video_mcp.ledger.conversion import TASK_COLUMNS
+from geekai_video_mcp.ledger.postgres import connection as connection_module
 from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
@@ -25,6 +26,7 @@ from support.postgres import (
     drop_database,
     needs_postgres,
     running_cluster,
+    wait_for_transactions,
     with_database,
 )
 
@@ -206,6 +208,7 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path
     before = await ledger.events_after(after=last)
     await transaction.commit()
     await slow.close()
+    await wait_for_transactions(url)
     seen = list[str]()
     for notice in before:
         last, _ = notice.number, seen.append(notice.task_id)
@@ -214,6 +217,60 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path
 
     assert before == []
     assert seen == ["late", task.id]
+
+
+async def test_changes_of_several_tasks_are_one_transaction(url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(url, tmp_path)
+    tasks = [await ledger.add(make_task()) for _ in range(4)]
+    await ledger.change_all([(each.id, lambda task: replace(task, poll_count=1)) for each in tasks])
+    await ledger.close()
+    found = await run_sql(url, "SELECT DISTINCT xmin FROM geekai_video.task")
+
+    assert len(found) == 1
+
+
+async def test_tables_of_an_older_version_are_upgraded_with_their_tasks(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = await Ledger.open_database(url, tmp_path)
+    task = await ledger.add(make_task())
+    await ledger.close()
+    second = ("ALTER TABLE task ADD COLUMN grown TEXT",)
+    monkeypatch.setattr(connection_module, "MIGRATIONS", (*MIGRATIONS, second))
+    newer = await Ledger.open_database(url, tmp_path)
+    found = await newer.list_records(limit=5)
+    await newer.close()
+    version = await run_sql(url, "SELECT version FROM geekai_video.schema_version")
+
+    assert [each.id for each in found] == [task.id]
+    assert version[0]["version"] == len(MIGRATIONS) + 1
+
+
+async def test_the_tables_are_written_anew_for_longer_than_a_statement_may_take(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "STATEMENT_TIMEOUT", 0.2)
+    ledger = await Ledger.open_database(url, tmp_path)
+    reader: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    transaction = reader.transaction()
+    await transaction.start()
+    await reader.execute("SELECT count(*) FROM geekai_video.task")
+    async with anyio.create_task_group() as group:
+        group.start_soon(ledger.compact)
+        await reader.execute("SELECT pg_sleep(0.6)")
+        await transaction.rollback()
+    await reader.close()
+    timeout = await run_in(ledger, "SHOW statement_timeout")
+    await ledger.close()
+
+    assert timeout == "200ms"
+
+
+async def run_in(ledger: Ledger, statement: str) -> object:
+    """The value of a statement in a connection that the ledger uses."""
+    database = ledger._database  # pyright: ignore[reportPrivateUsage]
+    async with database.reading():
+        return next(iter((await database.select(statement))[0].values()))
 
 
 async def test_a_process_is_alive_until_its_session_ends(url: str, tmp_path: Path) -> None:

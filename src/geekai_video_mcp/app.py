@@ -263,11 +263,12 @@ async def open_ledger_base(
         processes: Processes
         clock = time.time
         if database_url is not None:
-            from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
-
             url = database_url.get_secret_value()
             ledger = await Ledger.open_database(url, state_dir)
             stack.push_async_callback(ledger.close)
+            # Not before: without the extra, opening says so in words.
+            from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
+
             processes = PostgresProcesses(url)
             await stack.enter_async_context(processes.run())
             clock = processes.clock
@@ -277,7 +278,7 @@ async def open_ledger_base(
             ledger = await Ledger.open(state_dir)
             stack.push_async_callback(ledger.close)
         operations = operations or Operations()
-        operations.ledger = ledger
+        operations.ledger, operations.processes = ledger, processes
         yield LedgerBase(ledger=ledger, processes=processes, operations=operations, clock=clock)
 
 

@@ -178,10 +178,12 @@ class StorageUnavailable(GeekAIVideoError):
 class LedgerTooNew(GeekAIVideoError):
     """The task database belongs to a newer version, whose rules for money may be stricter."""
 
-    def __init__(self, was: Literal["created", "upgraded"]) -> None:
+    def __init__(self, was: Literal["created", "upgraded"], *, place: str | None = None) -> None:
+        """*place* is the variable that says where it is, if that is not the state folder's."""
         meanwhile = " while this one was running" if was == "upgraded" else ""
+        database = DATABASE if place is None else f"{DATABASE} ({place})"
         super().__init__(
-            f"{DATABASE} was {was} by a newer version of this server{meanwhile}.",
+            f"{database} was {was} by a newer version of this server{meanwhile}.",
             remedy="The operator has to upgrade this server and restart it.",
         )
         self.code = "ledger_too_new"

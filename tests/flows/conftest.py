@@ -2,15 +2,32 @@
 
 import functools
 import ssl
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anyio.to_thread
 import pytest
+from pydantic import SecretStr
+from trio.testing import MockClock
 
-from support.clock import run_without_thread, virtual_backend
+from geekai_video_mcp.config.hosting import HostingSettings
+from support.clock import run_without_thread
 from support.counts import Counts, count_from_now
+from support.postgres import needs_postgres, new_ledger_database
+from support.virtual_loop import VirtualTimeLoop
 from support.world import Era, World
+
+DatabaseKind = Literal["sqlite", "postgres"]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the flows that are marked so on PostgreSQL as well."""
+    marked = {mark.name for mark in metafunc.definition.iter_markers()}
+    wanted = "both_databases" in marked and "sqlite_only" not in marked
+    if wanted and "database" in metafunc.fixturenames:
+        on_postgres = pytest.param("postgres", marks=needs_postgres)
+        metafunc.parametrize("database", ["sqlite", on_postgres], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,9 +42,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, Any]]:
-    """Trio on a clock that jumps to the next deadline once everything waits."""
-    return virtual_backend()
+def database(request: pytest.FixtureRequest) -> DatabaseKind:
+    """Which database has the ledger."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture
+def anyio_backend(database: DatabaseKind) -> tuple[str, dict[str, Any]]:
+    """Trio on a clock that jumps to the next deadline once everything waits.
+
+    Or asyncio on such a clock, which asyncpg needs.
+    """
+    if database == "postgres":
+        return "asyncio", {"loop_factory": VirtualTimeLoop}
+    return "trio", {"clock": MockClock(autojump_threshold=0)}
 
 
 @pytest.fixture
@@ -53,10 +81,26 @@ def shared_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path, era: Era, virtual_time: None, shared_certificates: None) -> World:
-    """A fresh disk and a fresh service."""
+def hosting(database: DatabaseKind) -> Generator[HostingSettings]:
+    """Where the ledger of a fresh world is."""
+    if database == "sqlite":
+        yield HostingSettings()
+        return
+    with new_ledger_database() as url:
+        yield HostingSettings(database_url=SecretStr(url))
+
+
+@pytest.fixture
+def world(
+    tmp_path: Path,
+    era: Era,
+    hosting: HostingSettings,
+    virtual_time: None,
+    shared_certificates: None,
+) -> World:
+    """A fresh disk, a fresh database and a fresh service."""
     del virtual_time, shared_certificates
-    return World(tmp_path, era=era)
+    return World(tmp_path, era=era, hosting=hosting)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What may be spent is capped by configuration, in the transaction that records the wish."""
 
+from dataclasses import replace
 from functools import partial
 
 import anyio
@@ -9,6 +10,8 @@ import pytest
 from geekai_video_mcp.domain.admission import Limits
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
+
+pytestmark = pytest.mark.both_databases
 
 DAY = 24 * 3600.0
 
@@ -145,7 +148,7 @@ async def test_another_service_has_caps_of_its_own(world: World) -> None:
     world.limits = Limits(per_day=1, in_flight=1)
     async with world.client() as client:
         await call(client, "generate_video", prompt="one")
-    other = World(world.folder, era=world.era, service=world.service, account="another key")
+    other = replace(world, account="another key")
     other.limits = world.limits
     async with other.client() as client:
         works = await call(client, "generate_video", prompt="two")

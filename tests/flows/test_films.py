@@ -17,6 +17,8 @@ from support.clips import make_clip
 from support.tasks import Tasks
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_databases
+
 CLIP = make_clip(frames=12)
 
 

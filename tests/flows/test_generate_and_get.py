@@ -10,7 +10,7 @@ import pytest
 from support.fake_geekai import VIDEO, answer_once
 from support.world import World, call, structured, text
 
-pytestmark = pytest.mark.both_eras
+pytestmark = [pytest.mark.both_eras, pytest.mark.both_databases]
 
 
 async def test_a_prompt_becomes_a_file(world: World) -> None:

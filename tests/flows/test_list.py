@@ -12,6 +12,8 @@ from geekai_video_mcp.domain.task_ids import short_id
 from support.fake_geekai import always_answer, api_error
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_the_newest_task_is_first_and_names_its_file(world: World) -> None:
     async with world.client() as client:

@@ -33,9 +33,10 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.engine.context import RATE_LIMIT_MESSAGE
 from geekai_video_mcp.errors import RATE_LIMITED, ServiceUnavailable
 from support.fake_geekai import Script, always_answer, answer_once, api_error, documented_reply
-from support.ledgers import open_ledger
 from support.sampling import sample
 from support.world import World, call, now, structured, text
+
+pytestmark = pytest.mark.both_databases
 
 DAY = 86_400.0
 
@@ -231,7 +232,7 @@ async def newcomer_to(world: World) -> tuple[World, str]:
 async def test_a_poll_that_a_caller_waits_for_does_not_wait_for_the_others(world: World) -> None:
     newcomer, theirs = await newcomer_to(world)
     async with newcomer.client() as client:
-        async with open_ledger(newcomer.state) as ledger:
+        async with newcomer.open_ledger() as ledger:
             await ledger.update_budget(
                 newcomer.account,
                 lambda known: (replace(known, tokens=0.0, refilled_at=now()), None),
@@ -246,7 +247,7 @@ async def test_a_poll_that_a_caller_waits_for_is_refused_while_polling_is_paused
 ) -> None:
     newcomer, theirs = await newcomer_to(world)
     async with newcomer.app() as app:
-        async with open_ledger(newcomer.state) as ledger:
+        async with newcomer.open_ledger() as ledger:
             await ledger.update_budget(
                 newcomer.account, lambda known: (pause(known, at=now(), seconds=60), None)
             )
@@ -327,7 +328,7 @@ async def test_a_block_is_waited_out_once_for_a_request_that_a_dead_server_left(
 ) -> None:
     body = GenerationRequest(Media.VIDEO, {"model": "m", "prompt": "a fox"}).body
     left = new_task(request=body, account=world.account, owner="gone", at=now())
-    async with open_ledger(world.state) as ledger:
+    async with world.open_ledger() as ledger:
         await ledger.add(left)
         await ledger.update_budget(
             left.account, lambda known: (pause(known, at=now(), seconds=100), None)
@@ -348,7 +349,7 @@ async def expire_task(world: World, client: Client) -> str:
     world.service.job_seconds = 9 * DAY
     task_id = await create_task(client)
     await anyio.sleep(30)
-    async with open_ledger(world.state) as ledger:
+    async with world.open_ledger() as ledger:
         await ledger.change(task_id, lambda task: replace(task, poll_count=GIVE_UP_MIN_POLLS))
     world.clock_is_ahead = GIVE_UP_AFTER
     await anyio.sleep(60)

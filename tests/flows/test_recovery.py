@@ -3,9 +3,8 @@
 import json
 import random
 import shutil
-import sqlite3
 from collections.abc import AsyncGenerator, Callable
-from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +30,8 @@ from support.fake_geekai import (
 )
 from support.result_host import ResultHost
 from support.world import World, call, structured, text
+
+pytestmark = pytest.mark.both_databases
 
 
 async def test_a_task_outlives_the_server_that_started_it(world: World) -> None:
@@ -243,8 +244,7 @@ async def test_a_fresh_link_is_kept_though_it_is_dead_as_well(world: World) -> N
     assert structured(lost)["error"]["code"] == "result_lost"
     assert looks > 1
     assert "video_result" not in structured(lost), "nobody is given a dead link"
-    with closing(sqlite3.connect(world.state / "ledger.sqlite3")) as disk:
-        ((kept,),) = disk.execute("SELECT result FROM task")
+    ((kept,),) = world.run_sql("SELECT result FROM task")
     assert json.loads(kept)["url"].endswith(f"-{looks}.mp4")
 
 
@@ -335,7 +335,7 @@ async def test_a_task_of_another_key_is_said_to_be_another_keys(world: World) ->
     """It would be `pending` for ever: nobody here can look at it."""
     async with world.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
-    other = World(world.folder, era=world.era, service=world.service, account="another key")
+    other = replace(world, account="another key")
     async with other.client() as client:
         shown = await call(client, "get_video_task", task_id=task_id, wait_seconds=0)
 
@@ -349,11 +349,11 @@ ADDRESS = "https://geekai.test/api/v1"
 async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
     world: World,
 ) -> None:
-    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
+    old = replace(world, account=f"{ADDRESS}#old")
     async with old.client() as client:
         arguments = {"prompt": "a fox", "idempotency_key": "shot 1"}
         task_id = structured(await call(client, "generate_video", **arguments))["task_id"]
-    new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
+    new = replace(world, account=f"{ADDRESS}#new")
     async with new.client() as client:
         again = structured(await call(client, "generate_video", **arguments))
         done = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=45))
@@ -364,11 +364,11 @@ async def test_a_new_key_of_the_same_account_follows_what_the_old_one_paid_for(
 
 
 async def test_what_an_earlier_key_paid_for_is_fetched_at_once_if_it_is_done(world: World) -> None:
-    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
+    old = replace(world, account=f"{ADDRESS}#old")
     async with old.client() as client:
         await call(client, "generate_video", prompt="a fox")
     await anyio.sleep(60)
-    new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
+    new = replace(world, account=f"{ADDRESS}#new")
     async with new.client():
         await anyio.sleep(5)  # before the sweep that would find it as well
 
@@ -379,11 +379,11 @@ async def test_what_an_earlier_key_paid_for_is_fetched_at_once_if_it_is_done(wor
 async def test_a_key_of_another_account_leaves_what_it_is_not_shown(
     world: World, identity: str
 ) -> None:
-    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
+    old = replace(world, account=f"{ADDRESS}#old")
     async with old.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
     stranger = ScriptedGeekAI(clock=world.service.clock)
-    new = World(world.folder, era=world.era, service=stranger, account=identity)
+    new = replace(world, service=stranger, account=identity)
     async with new.client() as client:
         await anyio.sleep(60)
         shown = structured(await call(client, "get_video_task", task_id=task_id, wait_seconds=0))
@@ -396,8 +396,8 @@ async def test_a_key_of_another_account_leaves_what_it_is_not_shown(
 
 
 async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: World) -> None:
-    old = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#old")
-    new = World(world.folder, era=world.era, service=world.service, account=f"{ADDRESS}#new")
+    old = replace(world, account=f"{ADDRESS}#old")
+    new = replace(world, account=f"{ADDRESS}#new")
     async with old.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         async with new.client():
@@ -409,7 +409,7 @@ async def test_a_task_that_a_server_with_its_key_watches_is_left_to_it(world: Wo
 
 
 async def test_a_preview_stays_a_preview_when_a_key_is_set_later(world: World) -> None:
-    sandboxed = World(world.folder, era=world.era, service=world.service, account=SANDBOX_URL)
+    sandboxed = replace(world, account=SANDBOX_URL)
     async with sandboxed.client() as client:
         task_id = structured(await call(client, "generate_video", prompt="a fox"))["task_id"]
         await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
@@ -438,7 +438,7 @@ async def test_two_keys_on_one_disk_do_not_see_to_each_others_tasks(world: World
     async with world.client() as client:
         await call(client, "generate_video", prompt="a fox")
     stranger = ScriptedGeekAI(clock=world.service.clock)
-    other = World(world.folder, era=world.era, service=stranger, account="another key")
+    other = replace(world, service=stranger, account="another key")
     async with other.client():
         await anyio.sleep(60)
 

@@ -1,6 +1,5 @@
 """What a person makes of an outcome that nobody knows: attach, abandon, or send again."""
 
-import sqlite3
 from collections.abc import Awaitable
 from dataclasses import replace
 
@@ -29,8 +28,9 @@ from geekai_video_mcp.errors import (
     TaskNotFound,
 )
 from support.fake_geekai import always_answer, answer_once, api_error
-from support.ledgers import open_ledger, record_tasks
 from support.world import World, call, now, structured, text
+
+pytestmark = pytest.mark.both_databases
 
 CHARGED = "00000000-0000-0000-0000-000000000001"
 """What the service calls the first request it charged."""
@@ -46,7 +46,7 @@ async def create_unknown(world: World, *, prompt: str = "a fox") -> str:
 
 
 async def all_tasks(world: World) -> dict[str, Task]:
-    async with open_ledger(world.state) as ledger:
+    async with world.open_ledger() as ledger:
         return {task.id: task for task in await ledger.list_tasks(limit=100)}
 
 
@@ -200,7 +200,7 @@ async def test_a_task_that_the_service_has_named_takes_no_other_name(world: Worl
     task_id = await create_unknown(world)
     other = await create_unknown(world, prompt="a hare")
     given_up = Observation(status=Status.UNKNOWN, at=0.0, provider_task_id=LONG)
-    async with open_ledger(world.state) as ledger:
+    async with world.open_ledger() as ledger:
         await ledger.change(task_id, lambda task: advance(task, given_up))
     world.service.on_poll = always_answer(httpx.Response(200, json={"task_status": "running"}))
     async with world.resolver() as resolver:
@@ -262,7 +262,7 @@ async def test_an_answer_that_comes_after_a_person_gave_up_still_wins(world: Wor
 
     async def after_being_given_up(_: httpx.Request) -> None:
         await anyio.sleep(5)
-        async with open_ledger(world.state) as ledger:
+        async with world.open_ledger() as ledger:
             (task,) = await ledger.unfinished(world.account)
             unknown = Observation(status=Status.UNKNOWN, at=now(), owner=task.owner, attempt=1)
             await ledger.change(task.id, lambda task: advance(task, unknown))
@@ -356,12 +356,7 @@ async def test_a_crash_amid_the_decision_leaves_all_of_it_or_nothing(
     """A trigger stands for the end of the process at either half of the transaction."""
     task_id = await create_unknown(world)
     before = await all_tasks(world)
-    with sqlite3.connect(world.state / "ledger.sqlite3") as disk:
-        disk.execute(
-            f"CREATE TRIGGER crash AFTER {statement} ON task"
-            " BEGIN SELECT RAISE(ROLLBACK, 'gone'); END"
-        )
-    disk.close()
+    world.refuse_statements(f"AFTER {statement}")
     async with world.resolver() as resolver:
         with pytest.raises(StorageUnavailable):
             await resolver.supersede(task_id)
@@ -433,12 +428,7 @@ async def test_a_full_disk_after_the_second_answer_names_the_task_at_the_service
     world: World,
 ) -> None:
     task_id = await create_unknown(world)
-    with sqlite3.connect(world.state / "ledger.sqlite3") as disk:
-        disk.execute(
-            "CREATE TRIGGER full BEFORE UPDATE ON task WHEN NEW.provider_task_id IS NOT NULL"
-            " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
-        )
-    disk.close()
+    world.refuse_statements("BEFORE UPDATE", when="NEW.provider_task_id IS NOT NULL")
     async with world.resolver() as resolver:
         with pytest.raises(StorageUnavailable, match=r"0002.* It may have been charged\."):
             await resolver.send(await resolver.supersede(task_id))
@@ -447,7 +437,8 @@ async def test_a_full_disk_after_the_second_answer_names_the_task_at_the_service
 async def test_a_task_made_elsewhere_has_no_request_to_send_again(world: World) -> None:
     observation = Observation(status=Status.RUNNING, at=now())
     stranger = import_task(observation, provider_task_id=CHARGED, account=world.account)
-    await record_tasks(world.state, replace(stranger, status=Status.UNKNOWN))
+    async with world.open_ledger() as ledger:
+        await ledger.add(replace(stranger, status=Status.UNKNOWN))
     async with world.resolver() as resolver:
         reason = await refusal_of(resolver.supersede(stranger.id))
 
@@ -505,7 +496,7 @@ async def test_what_has_lost_its_pictures_is_not_sent_without_them(world: World)
     async with world.client() as client:
         arguments = {"prompt": "a fox", "extra_body": {"image_list": [PICTURE]}}
         task_id = structured(await call(client, "generate_video", **arguments))["task_id"]
-        async with open_ledger(world.state) as ledger:
+        async with world.open_ledger() as ledger:
             await ledger.change(task_id, lambda task: replace(task, poll_count=GIVE_UP_MIN_POLLS))
         world.clock_is_ahead = GIVE_UP_AFTER
         await anyio.sleep(60)
@@ -560,7 +551,7 @@ async def test_a_late_answer_is_recorded_though_its_name_went_to_another(world: 
     task_id = await create_unknown_with(world, prompt="a fox", idempotency_key="shot 1")
     async with world.resolver() as resolver:
         await resolver.supersede(task_id)
-    async with open_ledger(world.state) as ledger:
+    async with world.open_ledger() as ledger:
         old = await ledger.find(task_id)
         assert old is not None
         late = Observation(

@@ -8,7 +8,7 @@ from geekai_video_mcp.server.offer import TOOLS
 from support.fake_geekai import answer_once, api_error
 from support.world import World, call, structured, text
 
-pytestmark = pytest.mark.both_eras
+pytestmark = [pytest.mark.both_eras, pytest.mark.both_databases]
 
 
 async def start_videos(world: World, *prompts: str, apart: float = 0.0) -> list[str]:

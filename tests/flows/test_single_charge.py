@@ -1,6 +1,5 @@
 """Promise 1: at most one paid submission per request."""
 
-import sqlite3
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -14,14 +13,14 @@ from geekai_video_mcp.server import views
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_databases
+
 
 async def test_the_row_is_durable_before_the_request_leaves(world: World) -> None:
     rows_at_post: list[tuple[str, int]] = []
 
     async def look_at_the_disk(_: httpx.Request) -> None:
-        with sqlite3.connect(world.state / "ledger.sqlite3") as another_process:
-            rows_at_post.extend(another_process.execute("SELECT status, attempt FROM task"))
-        another_process.close()
+        rows_at_post.extend(world.run_sql("SELECT status, attempt FROM task"))
 
     world.service.before_charge = look_at_the_disk
     async with world.client() as client:

@@ -1,5 +1,6 @@
 """A day's cap in CNY, in the transaction that records the request."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,8 @@ from geekai_video_mcp.domain.admission import Limits
 from geekai_video_mcp.errors import CapReached
 from support.fake_geekai import always_answer, answer_once, api_error
 from support.world import World, call, structured, text
+
+pytestmark = pytest.mark.both_databases
 
 DAY = 24 * 3600.0
 EACH = "cogvideox-3"
@@ -271,7 +274,7 @@ async def test_what_a_person_sends_again_obeys_the_cap_and_is_priced_anew(world:
 
 
 async def test_the_sandbox_is_exempt(world: World) -> None:
-    sandboxed = World(world.folder, era=world.era, service=world.service, account=SANDBOX_URL)
+    sandboxed = replace(world, account=SANDBOX_URL)
     async with sandboxed.client() as client:
         works = await call(client, "generate_video", prompt="a", model="kling-video-v2-6")
 

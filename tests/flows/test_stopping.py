@@ -18,7 +18,7 @@ from support.fake_geekai import answer_once, api_error
 from support.world import World, call, now, structured, text
 
 REFUSED = "This server is stopping and takes no new request. Nothing was charged."
-pytestmark = pytest.mark.usefixtures("virtual_time")
+pytestmark = [pytest.mark.usefixtures("virtual_time"), pytest.mark.both_databases]
 
 
 @asynccontextmanager

@@ -27,6 +27,8 @@ from support.stills import (
 )
 from support.world import World, call, structured, text
 
+pytestmark = pytest.mark.both_databases
+
 PNG_HEAD = "data:image/png;base64,"
 
 

@@ -2,9 +2,12 @@
 
 `python -m support.postgres COMMAND...` runs a command with one, whose address is in the variable
 `GEEKAI_TEST_DATABASE_URL`; without the packages it says so, and runs the command all the same. Root
-starts the cluster as the user `postgres`, since `initdb` refuses root.
+starts the cluster as the user `postgres`, since `initdb` refuses root. If the variable is set
+already, that server is used, by a user who may create databases.
 """
 
+import asyncio
+import hashlib
 import os
 import secrets
 import shutil
@@ -14,8 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -23,12 +27,21 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from geekai_video_mcp.ledger.postgres.connection import prepare_database
+from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
+
 VARIABLE: Final = "GEEKAI_TEST_DATABASE_URL"
 USER: Final = "postgres"
 START_SECONDS: Final = 30.0
+END_SECONDS: Final = 20.0
+"""Seconds that an interrupted command has to end its own processes."""
+
+_LOCK: Final = 0x74657374
+"""The advisory lock of whoever makes the template."""
 
 needs_postgres = pytest.mark.skipif(
-    VARIABLE not in os.environ, reason="no PostgreSQL: its packages are not installed here"
+    VARIABLE not in os.environ,
+    reason="no PostgreSQL: its packages are not installed, or pytest was not run by scripts/test",
 )
 
 
@@ -59,6 +72,11 @@ class PostgresCluster:
             self.port: Final[int] = taken.getsockname()[1]
 
     @property
+    def data(self) -> Path:
+        """The folder with its files."""
+        return self._folder / "data"
+
+    @property
     def url(self) -> str:
         """The address of the database that every cluster has."""
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/postgres"
@@ -70,8 +88,8 @@ class PostgresCluster:
         if os.getuid() == 0:
             shutil.chown(self._folder, "postgres", "postgres")
             shutil.chown(secret, "postgres", "postgres")
-        data = str(self._folder / "data")
-        self._run("initdb", "-D", data, "-U", USER, f"--pwfile={secret}", "-A", "scram-sha-256")
+        options = ["-U", USER, f"--pwfile={secret}", "-A", "scram-sha-256", "-E", "UTF8"]
+        self._run("initdb", "-D", str(self.data), *options)
 
     def start(self) -> None:
         """Start its server, and wait until it takes connections."""
@@ -83,7 +101,7 @@ class PostgresCluster:
             "logging_collector": "off",
             **self._settings,
         }
-        command = [str(self._binaries / "postgres"), "-D", str(self._folder / "data")]
+        command = [str(self._binaries / "postgres"), "-D", str(self.data)]
         command += [part for item in options.items() for part in ("-c", "=".join(item))]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
@@ -98,16 +116,22 @@ class PostgresCluster:
         """Stop its server: `immediate` as a power cut would, without a checkpoint."""
         if self._process is None:
             return
-        pid = int((self._folder / "data" / "postmaster.pid").read_text("utf-8").split()[0])
+        pid = int((self.data / "postmaster.pid").read_text("utf-8").split()[0])
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGQUIT if how == "immediate" else signal.SIGINT)
         self._process.wait(timeout=60)
         self._process = None
 
     def remove(self) -> None:
-        """Stop it, and delete its files."""
-        self.stop("immediate")
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Stop it, however far it has come, and delete its files."""
+        try:
+            self.stop("immediate")
+        except (OSError, IndexError):  # it has not written its id yet
+            if self._process is not None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait(timeout=60)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _wait_until_ready(self) -> None:
         until = time.monotonic() + START_SECONDS
@@ -152,34 +176,121 @@ def with_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-async def create_database(url: str) -> str:
-    """The address of a new, empty database in the cluster of *url*."""
+async def create_database(url: str, *, template: str = "template1") -> str:
+    """The address of a new database in the cluster of *url*, empty without a *template*."""
     name = f"test_{secrets.token_hex(8)}"
+    async with _connected(url) as connection:
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return with_database(url, name)
+
+
+async def create_ledger_database(url: str) -> str:
+    """The address of a new database that has the tables of a ledger, and nothing in them.
+
+    They are copied from a template, which takes half the time; whoever is first makes that.
+    """
+    text = "".join(chain.from_iterable(MIGRATIONS)).encode()
+    template = f"ledger_{hashlib.sha256(text).hexdigest()[:16]}"
+    async with _connected(url) as connection:
+        await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        select = "SELECT FROM pg_database WHERE datname = $1"
+        if await connection.fetchrow(select, template) is None:
+            unfinished = await create_database(url)
+            await prepare_database(unfinished)
+            name = urlsplit(unfinished).path.strip("/")
+            await connection.execute(f"ALTER DATABASE {name} RENAME TO {template}")
+    return await create_database(url, template=template)
+
+
+@contextmanager
+def new_ledger_database() -> Generator[str]:
+    """The address of such a database of the tests' own cluster, while the block lasts."""
+    url = asyncio.run(create_ledger_database(os.environ[VARIABLE]))
+    try:
+        yield url
+    finally:
+        asyncio.run(drop_database(url))
+
+
+@asynccontextmanager
+async def _connected(url: str) -> "AsyncGenerator[asyncpg.Connection[Any]]":
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     try:
-        await connection.execute(f"CREATE DATABASE {name}")
+        yield connection
     finally:
         await connection.close()
-    return with_database(url, name)
 
 
 async def drop_database(url: str) -> None:
     """Delete a database that `create_database` has made, whoever still uses it."""
     name = urlsplit(url).path.strip("/")
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(with_database(url, "postgres"))
-    try:
+    async with _connected(with_database(url, "postgres")) as connection:
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-    finally:
-        await connection.close()
+
+
+async def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
+    """Run each statement beside the servers; the rows of the last one."""
+    async with _connected(url) as connection:
+        await connection.execute("SET search_path = geekai_video, public")
+        return [[tuple(row) for row in await connection.fetch(each)] for each in statements][-1]
+
+
+async def wait_for_transactions(url: str) -> None:
+    """Wait until all transactions of now have ended, those of other tests as well.
+
+    Until then nobody who follows the events reads what has been recorded since they began.
+    """
+    bounds = "SELECT {}(pg_current_snapshot())::text::bigint"
+    async with _connected(url) as connection:
+        last = await connection.fetchval(bounds.format("pg_snapshot_xmax"))
+        async with asyncio.timeout(30):
+            while await connection.fetchval(bounds.format("pg_snapshot_xmin")) < last:
+                await connection.execute("SELECT pg_sleep(0.01)")
 
 
 def main(command: list[str]) -> int:
-    """Run *command* with a cluster, if there can be one."""
+    """Run *command* with a cluster, if there can be one; returns its exit status."""
+    if VARIABLE in os.environ:
+        return _run_to_end(command, os.environ)
     if find_binaries() is None:
-        sys.stderr.write("note: PostgreSQL is not installed, and its tests are skipped\n")
-        return subprocess.call(command)  # noqa: S603 - the caller's command
-    with running_cluster() as cluster:
-        return subprocess.call(command, env={**os.environ, VARIABLE: cluster.url})  # noqa: S603 - the same
+        sys.stderr.write(
+            "note: the tests that need PostgreSQL are skipped: initdb was not found (Debian's"
+            " package is postgresql)\n"
+        )
+        return _run_to_end(command, os.environ)
+    for each in _SIGNALS:
+        signal.signal(each, _end_once)
+    with suppress(KeyboardInterrupt), running_cluster() as cluster:
+        return _run_to_end(command, {**os.environ, VARIABLE: cluster.url})
+    return 128 + signal.SIGINT
+
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+def _end_once(number: int, _: object) -> None:
+    """End by the first signal, and let no later one disturb the removal of the cluster."""
+    for each in _SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + number)
+
+
+def _run_to_end(command: list[str], environment: Mapping[str, str]) -> int:
+    """Run *command*, which is told of a signal before this program ends by it."""
+    process = subprocess.Popen(command, env=environment)  # noqa: S603 - the caller's command
+    try:
+        status = process.wait()
+    except (SystemExit, KeyboardInterrupt) as exc:
+        # From a terminal it has the interrupt already; a second one would cut its summary off.
+        if not (isinstance(exc, KeyboardInterrupt) and sys.stdin.isatty()):
+            process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=END_SECONDS)
+        process.kill()
+        raise
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

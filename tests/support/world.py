@@ -1,8 +1,10 @@
 """A world to act in: real server, real engine, real ledger on disk; scripted service and time."""
 
+import asyncio
 import sqlite3
 import subprocess
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +44,7 @@ from geekai_video_mcp.media.preview import (
 from geekai_video_mcp.server.build import build_server
 from support.fake_geekai import BASE_URL, KEY, ScriptedGeekAI
 from support.films import FakeJoin
-from support.ledgers import open_ledger
+from support.postgres import run_sql
 
 EPOCH = 1_790_000_000.0
 Era = Literal["auto", "legacy"]
@@ -133,9 +135,38 @@ class World:
 
     def provider_id(self, task_id: str) -> str:
         """GeekAI's id of a task: results tell it only where a person needs it."""
-        with closing(sqlite3.connect(self.state / "ledger.sqlite3")) as disk:
-            select = "SELECT provider_task_id FROM task WHERE id = ?"
-            return disk.execute(select, [task_id]).fetchone()[0]
+        ((found,),) = self.run_sql(f"SELECT provider_task_id FROM task WHERE id = '{task_id}'")  # noqa: S608 - our own
+        return found
+
+    def run_sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """What the database itself says, or is made to hold, beside the servers."""
+        if (url := self.hosting.database_url) is not None:
+            with ThreadPoolExecutor(1) as beside_the_loop:
+                query = run_sql(url.get_secret_value(), statement)
+                return beside_the_loop.submit(asyncio.run, query).result()
+        with closing(sqlite3.connect(self.state / "ledger.sqlite3")) as disk, disk:
+            return disk.execute(statement).fetchall()
+
+    def refuse_statements(self, statement: str, *, when: str = "true") -> None:
+        """Have the database refuse these statements on tasks, as it does once its disk is full.
+
+        *statement* is such as `BEFORE INSERT`. In SQLite all others go on, those of the same
+        transaction too; PostgreSQL undoes all of that.
+        """
+        if self.hosting.database_url is None:
+            self.run_sql(
+                f"CREATE TRIGGER full {statement} ON task WHEN {when}"
+                " BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+            )
+            return
+        self.run_sql(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE 'no room' USING ERRCODE = 'disk_full'; END $$"
+        )
+        self.run_sql(
+            f"CREATE TRIGGER refused {statement} ON task FOR EACH ROW WHEN ({when})"
+            " EXECUTE FUNCTION refuse()"
+        )
 
     @asynccontextmanager
     async def app(self, *, key: str = KEY, sweep: bool = True) -> AsyncGenerator[App]:
@@ -200,17 +231,30 @@ class World:
         ) as client:
             yield client
 
+    @asynccontextmanager
+    async def open_ledger(self) -> AsyncGenerator[Ledger]:
+        """The ledger, beside the servers that use it."""
+        url = self.hosting.database_url
+        if url is None:
+            ledger = await Ledger.open(self.state)
+        else:
+            ledger = await Ledger.open_database(url.get_secret_value(), self.state)
+        try:
+            yield ledger.of_tenant(self.tenant)
+        finally:
+            await ledger.close()
+
     async def find_task(self, task_id: str) -> Task:
         """The task as the ledger holds it."""
-        async with open_ledger(self.state) as ledger:
-            task = await ledger.of_tenant(self.tenant).find(task_id)
+        async with self.open_ledger() as ledger:
+            task = await ledger.find(task_id)
         assert task is not None
         return task
 
     async def tasks(self) -> list[Task]:
         """What the ledger holds that is not finished."""
-        async with open_ledger(self.state) as ledger:
-            return await ledger.of_tenant(self.tenant).unfinished(self.account)
+        async with self.open_ledger() as ledger:
+            return await ledger.unfinished(self.account)
 
     def files(self) -> list[str]:
         """Names in the output folder, part files included."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from geekai_video_mcp.cli.output import OK, print_line
+from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.ledger.sqlite.backup import back_up
 
 if TYPE_CHECKING:
@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 
 def write_backup(arguments: argparse.Namespace, settings: "Settings") -> int:
-    """Write the copy, and say what it does not hold."""
+    """Write the copy, and say what it does not hold; with PostgreSQL, say what copies it."""
+    if settings.hosting.database_url is not None:
+        print_notice(
+            "Nothing was copied: the task database is in PostgreSQL, whose own program copies it"
+            " while servers use it:\n"
+            "  pg_dump --format=custom --schema=geekai_video --file=FILE"
+            ' --dbname="$GEEKAI_DATABASE_URL"'
+        )
+        return FAILED
     target = Path(arguments.file).absolute()
     unsent = anyio.run(lambda: back_up(settings.state_dir, target, at=time.time()))
     print_line(f"The task database was copied to {target}.")

@@ -19,7 +19,7 @@ def load_settings(tenant: str = LOCAL_TENANT) -> "Settings":
     settings = Settings.load(os.environ)
     hosting = settings.hosting
     oauth_secret = hosting.oauth.client_secret if hosting.oauth else None
-    known = [settings.api_key, hosting.secret, oauth_secret]
+    known = [settings.api_key, hosting.secret, oauth_secret, hosting.database_url]
     configure_logging(
         settings.log_level,
         log_format=hosting.log_format,

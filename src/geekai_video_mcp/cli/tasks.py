@@ -149,7 +149,7 @@ def _parse_limit(text: str) -> int:
 
 def run_tasks(arguments: argparse.Namespace) -> int:
     """Execute the command, `arguments.handler`; return the exit status."""
-    from geekai_video_mcp.errors import GeekAIVideoError
+    from geekai_video_mcp.errors import ConfigError, GeekAIVideoError
 
     settings = load_settings(arguments.tenant)
     resume_gc()
@@ -163,7 +163,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
     except GeekAIVideoError as exc:
         sys.stdout.flush()  # so that earlier output appears before the error
         print_notice(exc.message)
-        return FAILED
+        return NOT_USABLE if isinstance(exc, ConfigError) else FAILED
     return status
 
 
@@ -312,11 +312,14 @@ async def open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
     """Open the ledger; None if it does not exist, because reading must not create it."""
     from geekai_video_mcp.ledger import Ledger
 
-    if (url := settings.hosting.database_url) is not None:
-        ledger = await Ledger.open_database(url.get_secret_value(), settings.state_dir)
+    ledger: Ledger | None = None
+    if settings.hosting.database_url is not None:
+        url = settings.hosting.database_url.get_secret_value()
+        if await Ledger.exists_in_database(url):
+            ledger = await Ledger.open_database(url, settings.state_dir)
     elif Ledger.exists(settings.state_dir):
         ledger = await Ledger.open(settings.state_dir)
-    else:
+    if ledger is None:
         yield None
         return
     try:

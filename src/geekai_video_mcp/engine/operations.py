@@ -8,6 +8,7 @@ from geekai_video_mcp.engine.drain import Drain
 
 if TYPE_CHECKING:
     from geekai_video_mcp.ledger import Ledger
+    from geekai_video_mcp.ledger.processes import Processes
 
 
 @dataclass
@@ -18,3 +19,5 @@ class Operations:
     counters: Counters = field(default_factory=Counters)
     ledger: "Ledger | None" = None
     """The one that the engines share; None until it is open."""
+    processes: "Processes | None" = None
+    """Those on that ledger; None until this one is registered with them."""

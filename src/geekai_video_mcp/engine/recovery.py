@@ -92,11 +92,15 @@ class Recovery:
         """Watch the tasks that earlier keys of this service paid for. Free: one poll for each."""
         context = self._context
         address, _, _ = context.account.partition("#")
-        for task in await context.ledger.unfinished_of_other_accounts(context.account):
-            adoptable = task.account.partition("#")[0] == address and task.status in POLLED
-            if adoptable and not (
-                task.lease_holder and context.processes.is_alive(task.lease_holder)
-            ):
+        adoptable = [
+            task
+            for task in await context.ledger.unfinished_of_other_accounts(context.account)
+            if task.account.partition("#")[0] == address and task.status in POLLED
+        ]
+        # In doubt a process is taken for alive, and nobody looks here a second time.
+        await context.processes.refresh({str(task.lease_holder) for task in adoptable})
+        for task in adoptable:
+            if not (task.lease_holder and context.processes.is_alive(task.lease_holder)):
                 self._start(self._adopt_task, task)
 
     async def _adopt_task(self, task: Task) -> None:

@@ -26,6 +26,7 @@ from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.conversion import Event, EventNotice, TaskCount
 from geekai_video_mcp.ledger.database import Database
 from geekai_video_mcp.ledger.journal import Journal, JournalEntry
+from geekai_video_mcp.ledger.postgres import require_asyncpg
 from geekai_video_mcp.ledger.reads import LedgerReads, TaskReader
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.sqlite import database_file, filesystem
@@ -88,6 +89,7 @@ class Ledger(LedgerReads):
             ConfigError: the database cannot be used; it names the variable.
             LedgerTooNew: a newer version of this server has made or upgraded it.
         """
+        require_asyncpg()
         from geekai_video_mcp.ledger.postgres.connection import prepare_database
         from geekai_video_mcp.ledger.postgres.database import PostgresDatabase
 
@@ -120,6 +122,18 @@ class Ledger(LedgerReads):
             StorageUnavailable: the folder cannot be read.
         """
         return database_file.exists(path_in(state_dir))
+
+    @staticmethod
+    async def exists_in_database(url: str) -> bool:
+        """Whether a PostgreSQL database has the ledger; `open_database` would create it.
+
+        Raises:
+            ConfigError: the database cannot be used; it names the variable.
+        """
+        require_asyncpg()
+        from geekai_video_mcp.ledger.postgres.check import has_tables
+
+        return await has_tables(url)
 
     async def close(self) -> None:
         """Close it once the current transaction has ended, for a cancelled caller too."""

@@ -1,5 +1,6 @@
 """Which processes are alive: what the engine needs to know of the others on the same ledger."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 
@@ -23,6 +24,9 @@ class Processes(Protocol):
         """
         ...
 
-    async def refresh(self) -> None:
-        """Find out anew who is alive; before a search for the tasks of those who are not."""
+    async def refresh(self, about: Iterable[str] = ()) -> None:
+        """Find out anew who is alive; before a search for the tasks of those who are not.
+
+        After it no process of *about* is in doubt, unless nobody can be asked.
+        """
         ...

@@ -3,13 +3,16 @@
 from typing import Final
 
 import anyio.to_thread
+from pydantic import SecretStr
 
 from geekai_video_mcp.cli.checks.line import Line, fail, note, ok
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
-from geekai_video_mcp.errors import BUSY, LedgerTooNew, StorageUnavailable
-from geekai_video_mcp.ledger.sqlite.check import LedgerReport, UnknownTask, check_ledger
+from geekai_video_mcp.errors import BUSY, ConfigError, LedgerTooNew, StorageUnavailable
+from geekai_video_mcp.ledger.postgres import VARIABLE, require_asyncpg
+from geekai_video_mcp.ledger.report import LedgerReport, UnknownTask
+from geekai_video_mcp.ledger.sqlite.check import check_ledger
 from geekai_video_mcp.quoting import quote
 
 CHECK: Final = "tasks"
@@ -18,20 +21,36 @@ TENANTS_SHOWN: Final = 10
 
 
 async def check_tasks(settings: Settings) -> list[Line]:
-    state_dir = settings.state_dir
+    url = settings.hosting.database_url
     try:
-        report = await anyio.to_thread.run_sync(check_ledger, state_dir, abandon_on_cancel=True)
+        report = await (_check_file(settings) if url is None else _check_server(url))
+    except ConfigError as exc:
+        text = "; ".join(f"{place} {problem}" for place, problem in exc.problems.items())
+        return [fail(CHECK, text, remedy="Correct it, and run doctor again.")]
     except (LedgerTooNew, StorageUnavailable) as exc:
         busy = isinstance(exc, StorageUnavailable) and exc.reason == BUSY
         return [note(CHECK, exc.message) if busy else fail(CHECK, exc.message)]
     if report is None:
-        return [ok(CHECK, "there are none yet; the first start of the server creates the database")]
+        what = "the database" if url is None else "its tables in the database of " + VARIABLE
+        return [ok(CHECK, f"there are none yet; the first start of the server creates {what}")]
     return [_describe(report), *_describe_unknown(report)]
 
 
+async def _check_file(settings: Settings) -> LedgerReport | None:
+    return await anyio.to_thread.run_sync(check_ledger, settings.state_dir, abandon_on_cancel=True)
+
+
+async def _check_server(url: SecretStr) -> LedgerReport | None:
+    require_asyncpg()
+    from geekai_video_mcp.ledger.postgres.check import check_database
+
+    return await check_database(url.get_secret_value())
+
+
 def _describe(report: LedgerReport) -> Line:
+    place = {"path": str(report.path)} if report.server is None else {"server": report.server}
     facts = {
-        "path": str(report.path),
+        **place,
         "schema_version": report.schema_version,
         "tasks": sum(report.tasks.values()),
         "tenants": dict(report.tasks),
@@ -40,6 +59,9 @@ def _describe(report: LedgerReport) -> Line:
     version = f"version {report.schema_version}"
     if report.schema_version < report.newest_schema:
         version += f", which the next start upgrades to {report.newest_schema}"
+    if report.server is not None:
+        where = f"the database of {VARIABLE} ({report.server}, tables of {version})"
+        return ok(CHECK, f"{_describe_count(report)} recorded in {where}", facts=facts)
     text = f"{_describe_count(report)} recorded; the database ({version})"
     if report.checked:
         return ok(CHECK, f"{text} is whole", facts=facts)

@@ -5,11 +5,14 @@ someone paid for, and so is a pooler that gives a session's connection to others
 session lock says nothing about who holds it.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
 from geekai_video_mcp.errors import LedgerTooNew
+from geekai_video_mcp.ledger.postgres import VARIABLE
 from geekai_video_mcp.ledger.postgres.errors import FAILURES, refuse_at_start, refuse_setting
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 
@@ -34,11 +37,11 @@ _MIGRATION_LOCK: Final = 0x6765656B6169
 """The advisory lock of whoever creates or upgrades the tables."""
 
 
-async def set_up(connection: "asyncpg.Connection[Any]") -> None:
+async def set_up(connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]") -> None:
     """Give a new connection our settings."""
     settings = {
         "search_path": SCHEMA,
-        "statement_timeout": f"{STATEMENT_TIMEOUT:.0f}s",
+        "statement_timeout": f"{STATEMENT_TIMEOUT * 1000:.0f}ms",
         "lock_timeout": f"{STATEMENT_TIMEOUT:.0f}s",
         "idle_in_transaction_session_timeout": f"{IDLE_TIMEOUT:.0f}s",
         "default_transaction_isolation": "read committed",
@@ -81,14 +84,25 @@ async def prepare_database(url: str) -> None:
         ConfigError: it cannot be reached or used; it names the variable.
         LedgerTooNew: a newer version of this server has created or upgraded the tables.
     """
+    async with checked_connection(url) as connection:
+        await _migrate(connection)
+
+
+@asynccontextmanager
+async def checked_connection(url: str) -> "AsyncGenerator[asyncpg.Connection[Any]]":
+    """One connection to a database that may have the ledger; nothing is created in it.
+
+    Raises:
+        ConfigError: it cannot be reached or used, or fails meanwhile; it names the variable.
+    """
     try:
-        first = await connect(url)
+        connection = await connect(url)
         try:
-            await _require_sessions(first, url)
-            await _require_durability(first)
-            await _migrate(first)
+            await _require_sessions(connection, url)
+            await _require_durability(connection)
+            yield connection
         finally:
-            await first.close(timeout=CONNECT_TIMEOUT)
+            await connection.close(timeout=CONNECT_TIMEOUT)
     except FAILURES as exc:
         raise refuse_at_start(exc) from None
     except (ValueError, asyncpg.ClientConfigurationError) as exc:
@@ -96,18 +110,45 @@ async def prepare_database(url: str) -> None:
 
 
 async def _require_sessions(first: "asyncpg.Connection[Any]", url: str) -> None:
-    """Refuse a pooler that shares a server's connection between two clients."""
-    second = await connect(url)
+    """Refuse a pooler that gives a session's server process to other clients in between."""
     try:
-        pids = [await each.fetchval("SELECT pg_backend_pid()") for each in (first, second, first)]
-    finally:
-        await second.close(timeout=CONNECT_TIMEOUT)
-    if pids[0] == pids[1] or pids[0] != pids[2]:
+        second = await connect(url)
+        try:
+            kept = await _keeps_process(first, second)
+        finally:
+            await second.close(timeout=CONNECT_TIMEOUT)
+    except _NOT_PREPARED_HERE:
+        kept = False
+    if not kept:
         msg = (
             "leads through a pooler in transaction mode (PgBouncer), which keeps no session lock;"
             " give the server's own address, or a pool in session mode"
         )
         raise refuse_setting(msg)
+
+
+_NOT_PREPARED_HERE: Final = (
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.InvalidSQLStatementNameError,
+)
+"""What a session meets in a server process that had another client meanwhile."""
+_POOLER_ROUNDS: Final = 5
+"""Attempts to see a pooler share: other clients may have the process in question just then."""
+
+
+async def _keeps_process(
+    first: "asyncpg.Connection[Any]", second: "asyncpg.Connection[Any]"
+) -> bool:
+    """Whether *first* has a server process of its own, as far as *second* can take it."""
+    select = "SELECT pg_backend_pid()"
+    own = await first.fetchval(select)
+    # A pooler invents the number by which the client would cancel a statement.
+    rounds = 1 if own == first.get_server_pid() else _POOLER_ROUNDS
+    for _ in range(rounds):
+        async with second.transaction():  # which keeps the process that it gets
+            if await second.fetchval(select) == own or await first.fetchval(select) != own:
+                return False
+    return True
 
 
 async def _require_durability(connection: "asyncpg.Connection[Any]") -> None:
@@ -136,7 +177,7 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
         )
         version = await schema_version(connection)
         if version > len(MIGRATIONS):
-            raise LedgerTooNew("created")
+            raise LedgerTooNew("created", place=VARIABLE)
         for script in MIGRATIONS[version:]:
             for statement in script:
                 await connection.execute(statement)

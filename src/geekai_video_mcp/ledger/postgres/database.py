@@ -54,6 +54,8 @@ COMMIT_CHECK_SECONDS: Final = 10.0
 """Seconds in which a commit whose answer was lost is asked about, while the database is away."""
 COMMIT_CHECK_INTERVAL: Final = 0.2
 """Seconds between two questions about it."""
+COMPACT_TIMEOUT: Final = 3600.0
+"""Seconds in which a table is written anew."""
 
 _SELECT_TO_CHANGE: Final = """
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
@@ -290,8 +292,14 @@ class PostgresDatabase(Database):
 
     async def compact(self) -> None:
         async with self._connection("written"):
-            for table in ("task", "event", "body"):
-                await _current.get().execute(f"VACUUM (FULL) {table}", timeout=3600.0)
+            connection = _current.get()
+            await connection.execute(f"SET statement_timeout = '{COMPACT_TIMEOUT:.0f}s'")
+            try:
+                for table in ("task", "event", "body"):
+                    await connection.execute(f"VACUUM (FULL) {table}", timeout=COMPACT_TIMEOUT)
+            finally:
+                if not connection.is_closed():
+                    await set_up(connection)
 
 
 async def _keep_settings(connection: "asyncpg.Connection[Any]") -> None:

@@ -5,11 +5,9 @@ import ssl
 import asyncpg
 
 from geekai_video_mcp.errors import BUSY, DATABASE, ConfigError, StorageUnavailable
+from geekai_video_mcp.ledger.postgres import VARIABLE
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.quoting import quote
-
-VARIABLE = "GEEKAI_DATABASE_URL"
-"""The variable with the database's address, user and password."""
 
 FAILURES = (
     asyncpg.PostgresError,

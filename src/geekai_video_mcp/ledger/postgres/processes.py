@@ -10,7 +10,7 @@ its late answer still counts.
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -104,10 +104,13 @@ class PostgresProcesses:
                 remedy="This server reconnects by itself; try again in a few seconds.",
             )
 
-    async def refresh(self) -> None:
-        """Read which locks are held, over a new session if the last one was lost."""
+    async def refresh(self, about: Iterable[str] = ()) -> None:
+        """Read which locks are held, over a new session if the last one was lost.
+
+        Those of *about* count as known before: what is read of them holds.
+        """
         async with self._lock:
-            asked, self._asked = self._asked, set()
+            asked, self._asked = self._asked.union(about), set()
             try:
                 with anyio.fail_after(READ_TIMEOUT):
                     if self._connection is None:

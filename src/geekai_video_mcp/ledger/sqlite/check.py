@@ -2,15 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.errors import LedgerTooNew
+from geekai_video_mcp.ledger.report import LedgerReport, UnknownTask
 from geekai_video_mcp.ledger.sqlite import connection, database_file
 from geekai_video_mcp.ledger.sqlite.database import path_in
 from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
@@ -21,30 +20,6 @@ CHECK_SECONDS: Final = 8.0
 """Seconds after which the check of every page is ended."""
 _STEPS: Final = 10_000
 """Steps of SQLite's machine between two looks at the clock: about a millisecond."""
-
-
-@dataclass(frozen=True)
-class UnknownTask:
-    """A task whose outcome is unknown."""
-
-    id: str
-    tenant: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerReport:
-    """What a ledger is, on the whole."""
-
-    path: Path
-    schema_version: int
-    newest_schema: int
-    """The schema of this version of the server."""
-    tasks: Mapping[str, int]
-    """How many there are of each tenant."""
-    unknown: tuple[UnknownTask, ...]
-    """The tasks whose outcome is unknown, of all tenants, oldest first."""
-    checked: bool
-    """Whether every page was checked in time."""
 
 
 def check_ledger(state_dir: Path) -> LedgerReport | None:

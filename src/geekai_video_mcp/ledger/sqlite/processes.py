@@ -9,6 +9,7 @@ import os
 import secrets
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
@@ -110,8 +111,9 @@ class ProcessRegistry:
         finally:
             os.close(descriptor)
 
-    async def refresh(self) -> None:
-        """Remove the lock files of processes that have ended."""
+    async def refresh(self, about: Iterable[str] = ()) -> None:
+        """Remove the lock files of processes that have ended; whom it is about makes no odds."""
+        del about
         self.remove_stale()
 
     def remove_stale(self) -> None:

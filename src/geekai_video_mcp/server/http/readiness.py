@@ -74,6 +74,9 @@ class Readiness:
         try:
             started = time.monotonic()
             try:
+                if self._operations.processes is not None:
+                    # Without it no paid request is sent, although the database may answer.
+                    self._operations.processes.ensure_own_lock()
                 ledger.check_writable(max_seconds=CHECK_SECONDS)
             except StorageUnavailable:
                 took = time.monotonic() - started
