@@ -2,24 +2,32 @@
 
 The database is a throw-away cluster of the system's packages on the same machine, with the settings
 that it has when it is installed; so is the fake service, in a process of its own. All replicas are
-started at once on tasks that nobody watches. What is asked of a poll's floor is shown with the most
-polls that they make: with a service over HTTP, with httpx and no network, and without either.
+started at once on tasks that nobody watches.
+
+Where the time of a poll goes is shown by the most polls that they make: with a service over HTTP,
+with httpx and no network, and without either; and by the most GETs of httpx alone.
 """
 
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import anyio
 
 from benchmarks.comparison import Spread
 from benchmarks.figures.tasks_in_flight import LONG, LONG_AGES, RATE, SHORT, SHORT_AGES, TASKS
 from benchmarks.rows import Row, Target
-from benchmarks.support.replicas import Fleet, record_tasks, watch_with_replicas
+from benchmarks.support.replicas import (
+    Fleet,
+    get_with_processes,
+    record_tasks,
+    watch_with_replicas,
+)
 from benchmarks.support.service import running_service
 from benchmarks.support.watching import LONGEST_GAP, Provider, running_tasks, settings_of_service
 from support.postgres import create_database, drop_database, find_binaries, running_cluster
 
+_T = TypeVar("_T")
 REPLICAS: Final = (1, 2, 4)
 SECONDS: Final = 20.0
 WARM_UP: Final = 15.0
@@ -53,11 +61,13 @@ def measure(rounds: int) -> Sequence[Row]:
             )
             for provider, _ in MOST
         }
+        bare = _repeat(lambda: _most_gets(service), rounds)
     rows = [row for count in REPLICAS for row in _rows_of_rate(count, at_rate[count])]
-    return [*rows, *(_row_of_most(what, most[provider]) for provider, what in MOST)]
+    rows += [_row_of_most(what, most[provider]) for provider, what in MOST]
+    return [*rows, _row_of_httpx(most["http"], bare)]
 
 
-def _repeat(run: Callable[[], Fleet], rounds: int) -> list[Fleet]:
+def _repeat(run: Callable[[], _T], rounds: int) -> list[_T]:
     return [run() for _ in range(min(rounds, MAX_ROUNDS))]
 
 
@@ -96,6 +106,10 @@ def _most(cluster: str, service: str, provider: Provider) -> Fleet:
         )
     finally:
         anyio.run(drop_database, database)
+
+
+def _most_gets(service: str) -> float:
+    return get_with_processes(REPLICAS[-1], service, warm_up=5.0, seconds=SECONDS)
 
 
 def _rows_of_rate(count: int, fleets: Sequence[Fleet]) -> list[Row]:
@@ -138,6 +152,9 @@ def _rows_of_rate(count: int, fleets: Sequence[Fleet]) -> list[Row]:
 
 def _row_of_most(what: str, fleets: Sequence[Fleet]) -> Row:
     polls = [fleet.polls for fleet in fleets]
+    cpu = statistics.median(sum(fleet.cpu) for fleet in fleets)
+    each = statistics.median(10 * sum(fleet.cpu) / fleet.polls for fleet in fleets)
+    database = statistics.median(10 * fleet.database_cpu / fleet.polls for fleet in fleets)
     return Row(
         figure=f"the most polls a second of {REPLICAS[-1]} replicas on one database: {what}",
         floor=f"the database's statements alone, in a prototype: {PROTOTYPE:,.0f}",
@@ -145,9 +162,21 @@ def _row_of_most(what: str, fleets: Sequence[Fleet]) -> Row:
         value=statistics.median(polls),
         spread=_quartiles(polls),
         target=Target(value=PROTOTYPE / 2, bound="at least"),
-        details=f"the replicas {sum(map(sum, (fleet.cpu for fleet in fleets))) / len(fleets):.0f}"
-        f" % of a core together, the database {_median(fleets, 'database_cpu'):.0f} %;"
+        details=f"the replicas {cpu:.0f} % of a core together, the database"
+        f" {_median(fleets, 'database_cpu'):.0f} %: {each:.2f} and {database:.2f} ms for each;"
         f" {max(fleet.shared for fleet in fleets)} tasks polled by two",
+    )
+
+
+def _row_of_httpx(fleets: Sequence[Fleet], bare: Sequence[float]) -> Row:
+    floor = statistics.median(bare)
+    ratios = [fleet.polls / gets for fleet, gets in zip(fleets, bare, strict=True)]
+    return Row(
+        figure="the most polls a second over HTTP, with tokens, leases and records",
+        floor=f"as many processes that GET with httpx alone, ten at a time: {floor:,.0f} a second",
+        unit="x",
+        value=statistics.median(ratios),
+        spread=_quartiles(ratios),
     )
 
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -86,27 +86,39 @@ def watch_with_replicas(
     provider: Provider = "http",
 ) -> Fleet:
     """Run *count* replicas on the *database*, all started at once."""
-    program = (sys.executable, "-m", "benchmarks.support.watching")
     options = (service, str(per_second), str(warm_up), str(seconds), "--provider", provider)
-    with ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                subprocess.Popen(
-                    [*program, stack.enter_context(tempfile.TemporaryDirectory()), *options],
-                    stdout=subprocess.PIPE,
-                    cwd=ROOT,
-                    env={**os.environ, DATABASE: database},
-                )
-            )
-            for _ in range(count)
-        ]
-        for process in processes:
-            _require_line(process, MEASURING)
+    with _watching(count, *options, database=database) as processes:
         before = anyio.run(_measure_database, database)
         measured = [json.loads(_read_line(process)) for process in processes]
         # The replicas have ended or are about to: their last statements are no part of it.
         after = anyio.run(_measure_database, database)
     return _fleet(measured, before, after)
+
+
+def get_with_processes(count: int, service: str, *, warm_up: float, seconds: float) -> float:
+    """GETs a second of *count* processes together, with httpx alone."""
+    with _watching(count, service, "0", str(warm_up), str(seconds), "--most") as processes:
+        return sum(json.loads(_read_line(process))["polls"] for process in processes)
+
+
+@contextmanager
+def _watching(
+    count: int, *options: str, database: str | None = None
+) -> "Generator[list[subprocess.Popen[bytes]]]":
+    """So many processes that watch, each with a folder, as soon as all of them measure."""
+    program = (sys.executable, "-m", "benchmarks.support.watching")
+    env = {**os.environ, **({} if database is None else {DATABASE: database})}
+    with ExitStack() as stack:
+        processes = list[subprocess.Popen[bytes]]()
+        for _ in range(count):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            command = [*program, folder, *options]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=env)
+            processes.append(stack.enter_context(process))
+            stack.callback(process.kill)
+        for process in processes:
+            _require_line(process, MEASURING)
+        yield processes
 
 
 def _require_line(process: "subprocess.Popen[bytes]", expected: str) -> None:
