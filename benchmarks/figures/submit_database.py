@@ -1,7 +1,8 @@
 """How long a call of `generate_video` takes with PostgreSQL, against the same with SQLite."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,9 @@ from benchmarks.figures.submit import Series, describe
 from benchmarks.report import ROOT
 from benchmarks.rows import Row, Target, ratio_row
 from benchmarks.support.service import running_service
+from benchmarks.support.stdio import StdioServer
 from benchmarks.support.submission import submitting_server
-from support.postgres import create_database, find_binaries, running_cluster
+from support.postgres import create_database, drop_database, find_binaries, running_cluster
 
 FLOOR: Final = "the same server with its ledger in SQLite, on the same disk"
 
@@ -29,9 +31,9 @@ def measure(rounds: int) -> Sequence[Row]:
         running_service() as url,
         running_cluster() as cluster,
     ):
-        database = anyio.run(create_database, cluster.url)
         floor = Series(submitting_server, url, Path(name) / "floor")
-        subject = Series(partial(submitting_server, database=database), url, Path(name) / "subject")
+        start = partial(_server_with_database, cluster.url)
+        subject = Series(start, url, Path(name) / "subject")
         medians = compare(floor=floor.measure, subject=subject.measure, rounds=rounds)
     slowest = Comparison(floor=floor.slowest[1:], subject=subject.slowest[1:])
     return [
@@ -50,3 +52,12 @@ def measure(rounds: int) -> Sequence[Row]:
             details=describe(slowest),
         ),
     ]
+
+
+@contextmanager
+def _server_with_database(cluster: str, url: str, folder: Path) -> Generator[StdioServer]:
+    """With an empty database, as the other has an empty folder: no request is a repeated one."""
+    database = anyio.run(create_database, cluster)
+    with submitting_server(url, folder, database=database) as server:
+        yield server
+    anyio.run(drop_database, database)

@@ -127,14 +127,12 @@ class GeekAIClient:
         self._clock = clock
         # Reading the certificates takes longer than anything else about a client.
         certificates = httpx.create_ssl_context() if transport is None else True
-        new_client = partial(
+        self._new_http = partial(
             httpx.AsyncClient, transport=transport, verify=certificates, follow_redirects=False
         )
-        self._http = new_client()
-        self._polling = [_Pool(self._http)]
-        if transport is None and polls_at_once > MIN_POLLS_AT_ONCE:
-            pools = math.ceil(polls_at_once / POLLS_OF_POOL)
-            self._polling = [_Pool(new_client(limits=_POOL_LIMITS)) for _ in range(pools)]
+        self._http = self._new_http()
+        self._pools = [_Pool(self._http)]
+        self._max_pools = math.ceil(polls_at_once / POLLS_OF_POOL) if transport is None else 1
         key = api_key.get_secret_value() if api_key is not None else ""
         self._blotter = SecretBlotter([key, *proxy_secrets()])
         self._api_seen = False
@@ -144,8 +142,8 @@ class GeekAIClient:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for http in {self._http, *(pool.http for pool in self._polling)}:
-            await http.aclose()
+        for pool in self._pools:
+            await pool.http.aclose()
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation:
         """POST /videos/generations, or /images/generations. Costs money.
@@ -295,8 +293,11 @@ class GeekAIClient:
 
     @contextmanager
     def _choose_pool(self) -> Generator[httpx.AsyncClient]:
-        """The connections that the fewest polls use now."""
-        pool = min(self._polling, key=lambda each: each.requests)
+        """The connections that the fewest polls use now, or new ones if all are used by many."""
+        pool = min(self._pools, key=lambda each: each.requests)
+        if pool.requests >= POLLS_OF_POOL and len(self._pools) < self._max_pools:
+            pool = _Pool(self._new_http(limits=_POOL_LIMITS))
+            self._pools.append(pool)
         pool.requests += 1
         try:
             yield pool.http
