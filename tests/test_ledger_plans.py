@@ -4,19 +4,16 @@ SQLite says how it would run each statement, with what `ANALYZE` finds in a ledg
 and without: a person may have run that.
 """
 
-import inspect
 import re
 import sqlite3
 from collections.abc import Generator
 from contextlib import closing
-from itertools import product
 from pathlib import Path
 
 import pytest
 
-from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.sqlite.connection import create_database
+from support.statements import statements
 
 OF_ALL = {
     "sqlite_autoindex_task_1": (200_000, 1),
@@ -47,22 +44,6 @@ FEW = {
     "SELECT_OTHER_ACCOUNTS": "those that have not ended",
 }
 """Statements that sort a few rows, and which."""
-
-
-def statements() -> dict[str, str]:
-    """Every statement, by its name; of those that are put together, every form."""
-    found = {
-        name: text
-        for name, text in inspect.getmembers(schema, lambda value: isinstance(value, str))
-        if re.match(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b", text)
-    }
-    found |= {f"update {column}": schema.update([column]) for column in conversion.TASK_COLUMNS}
-    sets = [(), *((status,) for status in Status), tuple(Status)]
-    columns = [("*",), conversion.SEARCHED_COLUMNS, conversion.RECORD_COLUMNS]
-    for statuses, before, since, shown in product(sets, (None, "id"), (None, 1.0), columns):
-        name = f"page of {statuses} before {before} since {since}: {shown}"
-        found[name] = schema.select_page(statuses, before=before, since=since, columns=shown)
-    return found
 
 
 def statistics(tenants: int) -> dict[str, str]:

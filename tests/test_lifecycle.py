@@ -408,6 +408,13 @@ def test_a_lease_from_before_the_clock_was_set_back_does_not_count() -> None:
     assert acquire_lease(held, holder="b", at=NOW).lease_holder == "b"
 
 
+def test_a_lease_of_a_process_whose_clock_is_a_little_ahead_counts() -> None:
+    """On several machines no two clocks are the same."""
+    held = acquire_lease(polled(), holder="a", at=NOW + 1)
+
+    assert acquire_lease(held, holder="b", at=NOW) is held
+
+
 def test_a_poll_is_due_at_its_time_and_when_no_schedule_could_have_set_it() -> None:
     task = replace(polled(), next_poll_at=NOW + 10)
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.comparison import Spread
 from benchmarks.report import ROOT
@@ -41,7 +41,7 @@ LONG: Final = TypicalDuration(p10=6 * 3600.0, p95=24 * 3600.0)
 """Of videos that take hours: their polls are as far apart as any are."""
 LONG_AGES: Final = (300.0, 600.0, 1200.0, 1800.0)
 
-Measured = dict[str, float]
+Measured = dict[str, Any]
 
 
 def measure(rounds: int) -> Sequence[Row]:
@@ -125,7 +125,7 @@ def _run(folder: str, url: str, rate: float, warm_up: float, *options: str) -> M
     program = (sys.executable, "-m", "benchmarks.support.watching")
     command = [*program, folder, url, str(rate), str(warm_up), str(SECONDS), *options]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def _of(measured: Sequence[Measured], name: str) -> list[float]:

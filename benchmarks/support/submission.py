@@ -17,9 +17,12 @@ NO_CAP: Final = "1000000"
 
 
 @contextlib.contextmanager
-def submitting_server(url: str, folder: Path) -> Generator[StdioServer]:
-    """This server with the service at *url*; its files are in *folder*."""
+def submitting_server(
+    url: str, folder: Path, *, database: str | None = None
+) -> Generator[StdioServer]:
+    """This server with the service at *url*; its files, but for a *database*, are in *folder*."""
     settings = {
+        **({} if database is None else {"GEEKAI_DATABASE_URL": database}),
         "GEEKAI_BASE_URL": url,
         "GEEKAI_API_KEY": KEY,
         "GEEKAI_MAX_IN_FLIGHT": NO_CAP,

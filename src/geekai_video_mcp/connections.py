@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio.to_thread
 
 from geekai_video_mcp.config import Settings
+from geekai_video_mcp.domain.polling import polls_at_once
 from geekai_video_mcp.domain.tasks import FileUpdate, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Connections
@@ -104,7 +105,13 @@ def _create_clients(
     http_transport = transport() if transport else None
     url = settings.base_url
     return (
-        GeekAIClient(base_url=url, api_key=settings.api_key, transport=http_transport, clock=clock),
+        GeekAIClient(
+            base_url=url,
+            api_key=settings.api_key,
+            polls_at_once=polls_at_once(settings.requests_per_second),
+            transport=http_transport,
+            clock=clock,
+        ),
         ResultDownloader(
             settings.output_dir,
             service_url=url,

@@ -2,6 +2,7 @@
 
     PYTHONPATH=src:tests python -m load clients
     PYTHONPATH=src:tests python -m load long --seconds 600
+    PYTHONPATH=src:tests python -m load replicas --seconds 600
 
 The exit status is 1 if something failed. The machine should do nothing else meanwhile.
 """
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="clients, sessions or streams")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--tenants", type=int)
+    parser.add_argument("--replicas", type=int, help="servers on one PostgreSQL database")
     parser.add_argument("--calls", type=int, help="that a tenant has in a minute")
     arguments = parser.parse_args()
     load = LOADS[arguments.name]

@@ -27,7 +27,10 @@ class Clients:
     generated: dict[str, str] = field(default_factory=dict[str, str])
     """The task of each request that was answered with one, by its number."""
     stopping: bool = False
-    _numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    stateless: bool = False
+    """Whether the server keeps no sessions, because any of several serves any request."""
+    numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+    """Of the requests for videos: each has another one."""
 
     async def run(self, count: int, seconds: float) -> None:
         """Run *count* clients for *seconds*."""
@@ -66,10 +69,10 @@ class Clients:
     async def _run_session(self, client: RawClient) -> None:
         """From the handshake to the end of the session."""
         await self._time("initialize", client.initialize)
-        if client.session_id is None:
+        if client.session_id is None and not self.stateless:
             return
         await self._time("tools/list", lambda: client.request("tools/list", {}))
-        request = next(self._numbers)
+        request = next(self.numbers)
         made = await self._call(
             client, "generate_video", prompt=f"A lighthouse, take #{request}#", model=MODEL
         )
@@ -77,7 +80,8 @@ class Clients:
             self.generated[str(request)] = task_id
             await self._call(client, "get_video_task", task_id=task_id, wait_seconds=0)
         await self._call(client, "list_video_tasks", limit=5)
-        await self._time("end of the session", client.delete)
+        if client.session_id is not None:
+            await self._time("end of the session", client.delete)
 
     async def _call(self, client: RawClient, tool: str, **arguments: object) -> dict[str, Any]:
         """The structured content of the tool's result; empty if it has none."""

@@ -5,7 +5,6 @@ import contextlib
 import resource
 import sqlite3
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -14,20 +13,9 @@ from load.clients import Clients
 from load.figures import describe_usage, percentile
 from load.provider import provider_process
 from load.raw_client import RawClient
+from load.replicas import run_replicas_for_long
+from load.result import ALLOWED_GROWTH_MB, MINUTE, TENANTS, Result
 from load.server import LoadedServer, loaded_server
-
-TENANTS: Final = 20
-MINUTE: Final = 60.0
-ALLOWED_GROWTH_MB: Final = 20.0
-"""From the first minute to the last: the database's cache, and what the allocator keeps."""
-
-
-@dataclass
-class Result:
-    """The figures of a load, and what it found wrong."""
-
-    lines: list[str] = field(default_factory=list[str])
-    failures: list[str] = field(default_factory=list[str])
 
 
 async def run_clients(folder: Path, *, count: int = 200, seconds: float = MINUTE) -> Result:
@@ -172,6 +160,7 @@ LOADS: Final[Mapping[str, Callable[..., Coroutine[None, None, Result]]]] = {
     "sessions": leave_sessions_open,
     "streams": leave_streams_unread,
     "long": run_for_long,
+    "replicas": run_replicas_for_long,
     "stop": stop_under_load,
 }
 

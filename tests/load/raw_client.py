@@ -44,6 +44,8 @@ class RawClient:
     token: str | None = None
     path: str = "/mcp"
     session_id: str | None = None
+    """None before the handshake, and with a server that keeps no sessions."""
+    revision: str | None = None
     next_id: int = 0
     _reader: asyncio.StreamReader | None = field(default=None, repr=False)
     _writer: asyncio.StreamWriter | None = field(default=None, repr=False)
@@ -52,6 +54,7 @@ class RawClient:
         """Open a session; returns the response to `initialize`."""
         response = await self.request("initialize", INITIALIZE)
         self.session_id = response.headers.get("mcp-session-id")
+        self.revision = REVISION
         if self.session_id:
             await self.notify("notifications/initialized")
         return response
@@ -116,7 +119,9 @@ class RawClient:
         if self.token:
             head.append(f"Authorization: Bearer {self.token}")
         if self.session_id:
-            head += [f"Mcp-Session-Id: {self.session_id}", f"MCP-Protocol-Version: {REVISION}"]
+            head.append(f"Mcp-Session-Id: {self.session_id}")
+        if self.revision:
+            head.append(f"MCP-Protocol-Version: {self.revision}")
         if method == "POST":
             head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         self._writer.write("\r\n".join([*head, "", ""]).encode() + body)

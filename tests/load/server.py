@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -60,10 +60,15 @@ async def loaded_server(
     tenants: int = 1,
     transport: str = "http",
     settings: Mapping[str, str] | None = None,
+    tokens: tuple[str, ...] = (),
 ) -> AsyncGenerator[LoadedServer]:
-    """Run a server with a key, whose provider is named in *settings*, and tokens of *tenants*."""
+    """Run a server with a key, whose provider is named in *settings*, and tokens of *tenants*.
+
+    The tokens are those given, if there are any: another server's.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = write_tokens(folder / "state", tenants)
+    tokens = tokens or tuple(secrets.token_urlsafe(32) for _ in range(tenants))
+    write_tokens(folder / "state", tokens)
     env = environment(folder, **FREE_AT_ONCE, **(settings or {}))
     stderr = folder / "stderr.log"
     with stderr.open("ab") as log:
@@ -83,9 +88,8 @@ async def loaded_server(
                 process.kill()
 
 
-def write_tokens(state_dir: Path, tenants: int) -> tuple[str, ...]:
+def write_tokens(state_dir: Path, tokens: Sequence[str]) -> None:
     """Write the tokens file as `geekai-video-mcp tokens add` does; one process for each is slow."""
-    tokens = tuple(secrets.token_urlsafe(32) for _ in range(tenants))
     made = [
         {
             "name": f"team-{number}",
@@ -99,7 +103,6 @@ def write_tokens(state_dir: Path, tenants: int) -> tuple[str, ...]:
     path = state_dir / "tokens.json"
     path.touch(mode=0o600)
     path.write_text(json.dumps({"version": 1, "tokens": made, "tenants": {}, "oauth": {}}), "utf-8")
-    return tokens
 
 
 async def _find_port(process: asyncio.subprocess.Process, stderr: Path) -> int:

@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 
 from load.loads import (
-    Result,
     leave_sessions_open,
     leave_streams_unread,
     run_clients,
     run_for_long,
     stop_under_load,
 )
+from load.replicas import run_replicas_for_long
+from load.result import Result
+from support.postgres import needs_postgres
 
 pytestmark = [pytest.mark.exhaustive, pytest.mark.timeout(180)]
 
@@ -34,6 +36,11 @@ async def test_streams_that_nobody_reads_keep_nobody_out(tmp_path: Path) -> None
 
 async def test_the_server_stays_as_it_was(tmp_path: Path) -> None:
     require_success(await run_for_long(tmp_path, count=10, seconds=20))
+
+
+@needs_postgres
+async def test_servers_on_one_database_stay_as_they_were(tmp_path: Path) -> None:
+    require_success(await run_replicas_for_long(tmp_path, count=10, seconds=20))
 
 
 async def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:

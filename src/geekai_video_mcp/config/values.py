@@ -29,8 +29,8 @@ MAX_COUNT_DIGITS: Final = 7
 
 MIN_RATE: Final = 0.1
 """Requests per second: a task would be polled every hundred seconds with ten in flight."""
-MAX_RATE: Final = 1000.0
-"""Requests per second: far more than one process can send."""
+MAX_RATE: Final = 10_000.0
+"""Requests per second: more than several processes can send."""
 
 _T = TypeVar("_T")
 
@@ -168,7 +168,7 @@ def parse_rate(value: str) -> float:
     raise ValueError(msg)
 
 
-_RATE: Final = re.compile(r"[0-9]{1,4}(\.[0-9]{1,3})?")
+_RATE: Final = re.compile(r"[0-9]{1,5}(\.[0-9]{1,3})?")
 _AMOUNT: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,3})?")
 
 

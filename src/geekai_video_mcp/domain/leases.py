@@ -18,6 +18,11 @@ POLL_LEASE_SECONDS: Final = MAX_POLL_GAP + LEASE_SECONDS
 transaction that records it, and no two are further apart than this."""
 
 
+CLOCK_TOLERANCE: Final = 5.0
+"""Seconds by which the clocks of two processes may differ, or that of one seem to go back: on
+several machines it is the database's, and reading that takes five seconds at most."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lease:
     """Who watches a task, and until when; nobody without a holder."""
@@ -33,7 +38,7 @@ class Lease:
         """
         if self.holder is None or self.expires_at is None:
             return False
-        return at < self.expires_at <= at + POLL_LEASE_SECONDS
+        return at < self.expires_at <= at + POLL_LEASE_SECONDS + CLOCK_TOLERANCE
 
 
 def acquire_lease(task: Task, *, holder: str, at: float, dead_holder: str | None = None) -> Task:

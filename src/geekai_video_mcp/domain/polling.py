@@ -163,6 +163,9 @@ def jittered(delay: float, *, seed: str) -> float:
 BURST_SECONDS: Final = 5.0
 """How long requests that are not sent are saved up: ten polls may come at once, as when a server
 starts with ten unfinished tasks."""
+MIN_POLLS_AT_ONCE: Final = 50
+MAX_POLLS_AT_ONCE: Final = 400
+"""Each has a connection, and a process may open 1,024 files where nobody has changed that."""
 DEFAULT_PAUSE: Final = 10.0
 """Seconds without requests after a 429 that names no time."""
 MAX_PAUSE: Final = MAX_POLL_GAP
@@ -186,6 +189,11 @@ class Budget:
 def burst(per_second: float) -> float:
     """The most requests that may come at once."""
     return max(1.0, per_second * BURST_SECONDS)
+
+
+def polls_at_once(per_second: float) -> int:
+    """The most polls of one process that wait for an answer: as many as a second allows."""
+    return min(max(MIN_POLLS_AT_ONCE, int(per_second)), MAX_POLLS_AT_ONCE)
 
 
 class Grant(NamedTuple):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import anyio
 
+from geekai_video_mcp.domain.leases import CLOCK_TOLERANCE
 from geekai_video_mcp.domain.lifecycle import advance, needs_watching, poll_time
 from geekai_video_mcp.domain.obstacles import (
     UNANSWERED,
@@ -26,6 +27,7 @@ from geekai_video_mcp.domain.obstacles import (
     record_missed_poll,
     record_stall,
 )
+from geekai_video_mcp.domain.polling import polls_at_once
 from geekai_video_mcp.domain.retries import download_retry_delay
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media, Task
@@ -50,13 +52,12 @@ CRASHES_UNTIL_STALLED: Final = 3
 MAX_CRASH_DELAY: Final = 300.0
 """Seconds after which a watch that has ended with an exception is begun again, at the latest."""
 
-POLLS_AT_ONCE: Final = 50
-"""Polls that wait for an answer: half of httpx's connections, so that a request for a video always
-finds one."""
 DOWNLOADS_AT_ONCE: Final = 32
 """Downloads at the same time; further tasks wait for one to end."""
 LEASES_AT_ONCE: Final = 200
 """Leases that are taken or renewed in one transaction, for which other calls wait."""
+LOCKED_DELAY: Final = 1.0
+"""Seconds until a lease is tried again whose task another process was just changing."""
 LEASE_MARGIN: Final = 30.0
 """Seconds before the end of a lease at which it is renewed, if no poll has renewed it: its poll is
 late because requests are limited."""
@@ -94,6 +95,7 @@ class Watcher:
         """When to poll each of the tasks in `_polled`."""
         self._polled: dict[str, _PolledTask] = {}
         """The tasks that this process has leased and polls when they are due."""
+        self._polls_at_once = polls_at_once(context.requests_per_second)
         self._polls_under_way = 0
         self._next_round_at = 0.0
         """When more polls may begin, by the clock of the event loop."""
@@ -148,7 +150,7 @@ class Watcher:
     def _read_clock(self) -> float:
         """The time; what seems to be far ahead because the clock was set back is due now."""
         at = self._context.clock()
-        if at < self._read_clock_at:
+        if at < self._read_clock_at - CLOCK_TOLERANCE:
             self._lease_times.adjust_to_clock(at=at)
             self._poll_times.adjust_to_clock(at=at)
         self._read_clock_at = at
@@ -159,7 +161,7 @@ class Watcher:
         if (lease_at := self._lease_times.next_time()) is not None:
             seconds = min(seconds, lease_at - at)
         poll_at = self._poll_times.next_time()
-        if poll_at is not None and self._polls_under_way < POLLS_AT_ONCE:
+        if poll_at is not None and self._polls_under_way < self._polls_at_once:
             next_round = self._next_round_at - anyio.current_time()
             seconds = min(seconds, max(poll_at - at, next_round))
         return max(seconds, 0.0)
@@ -169,9 +171,8 @@ class Watcher:
         due = [*self._lease_times.take_due(at=self._read_clock(), limit=LEASES_AT_ONCE)]
         if not due:
             return
-        changes = [(task_id, self._context.take_lease) for task_id in due]
         try:
-            outcomes = await self._context.ledger.change_all(changes)
+            outcomes = await self._context.ledger.take_leases(due, self._context.take_lease)
         except Exception as exc:  # noqa: BLE001 - the tasks were paid for, whatever fails here
             outcomes = [exc] * len(due)
         await self._go_on(due, outcomes)
@@ -180,7 +181,7 @@ class Watcher:
         """Poll the tasks that are due, as many as the budget allows, spread over a round."""
         if anyio.current_time() < self._next_round_at:
             return
-        limit = POLLS_AT_ONCE - self._polls_under_way
+        limit = self._polls_at_once - self._polls_under_way
         due = self._poll_times.take_due(at=self._read_clock(), limit=limit)
         if not due:
             return
@@ -216,7 +217,7 @@ class Watcher:
             await self._record_changes()
 
     def _end_poll(self) -> None:
-        if self._polls_under_way == POLLS_AT_ONCE:  # others may have waited for this
+        if self._polls_under_way == self._polls_at_once:  # others may have waited for this
             self._wake.set()
         self._polls_under_way -= 1
 
@@ -288,12 +289,16 @@ class Watcher:
         finally:
             self._recording = False
 
-    async def _go_on(self, task_ids: Sequence[str], outcomes: Sequence[Task | Exception]) -> None:
+    async def _go_on(
+        self, task_ids: Sequence[str], outcomes: Sequence[Task | Exception | None]
+    ) -> None:
         """Plan what is next for each of these tasks, after what became of its last change."""
         failed = list[tuple[str, Exception]]()
         for task_id, outcome in zip(task_ids, outcomes, strict=True):
             if isinstance(outcome, Task):
                 self._follow(outcome)
+            elif outcome is None:  # another process is changing it, and may be taking its lease
+                self._plan(self._lease_times, task_id, at=self._context.clock() + LOCKED_DELAY)
             elif isinstance(outcome, KeyError):
                 self._forget(task_id)  # a duplicate, or a request that was refused, is not recorded
             else:

@@ -240,6 +240,19 @@ class Ledger(LedgerReads):
         """
         return await self._run(lambda: self._store.change_all(changes))
 
+    async def take_leases(
+        self, task_ids: Sequence[str], take: Change
+    ) -> list[Task | Exception | None]:
+        """`change_all` with *take* for each, but without a wait for tasks that others change now.
+
+        What becomes of such a task is None: nothing is known of it, and it may be tried again. So
+        processes that share the tasks of one that has ended do not wait for each other.
+
+        Raises:
+            StorageUnavailable: none of them is recorded.
+        """
+        return await self._run(lambda: self._store.take_leases(task_ids, take))
+
     async def claim(self, task_id: str, change: Change) -> Task:
         """`change`, for the right to send the task's request; refused whenever `admit` would be.
 

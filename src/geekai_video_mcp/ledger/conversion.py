@@ -205,6 +205,32 @@ def to_row(task: Task) -> dict[str, Any]:
     return row
 
 
+def changed_columns(before: Task, after: Task) -> dict[str, Any]:
+    """The columns of *after* whose value is another one than that of *before*.
+
+    A poll changes four of fifty, and the request and the result are long.
+    """
+    changed = {
+        column: value
+        for name, column in _COLUMN_BY_FIELD.items()
+        if (value := getattr(after, name)) is not (was := getattr(before, name)) and value != was
+    }
+    return {column: _to_value(column, value) for column, value in changed.items()}
+
+
+def _to_value(column: str, value: Any) -> Any:  # noqa: ANN401 - of any field
+    """The value of one column, as `to_row` has it."""
+    if column == "request":
+        return to_json(value)
+    if column == "waits_for":
+        return json.dumps(value) if value else None
+    if column == "result":
+        return _result_json(value) if value else None
+    if column in _ENUM_COLUMNS:
+        return value.value
+    return int(value) if column in _FLAG_COLUMNS and value is not None else value
+
+
 def _result_json(result: Result) -> str:
     """The result as it is stored; servers of earlier versions know no notes."""
     members = asdict(result)

@@ -94,6 +94,15 @@ class Database(ABC):
         All that a transaction changes in one call, so that no two wait for each other.
         """
 
+    async def select_free_to_change(
+        self, task_ids: Sequence[str], *, tenant: str
+    ) -> tuple[list[Row], set[str]]:
+        """As `select_to_change`, but without a wait for the rows that others are changing.
+
+        Also the ids of those; none where transactions run one at a time.
+        """
+        return await self.select_to_change(task_ids, tenant=tenant), set()
+
     @abstractmethod
     async def execute_many(self, statement: str, params: Sequence[Params]) -> None:
         """Run one statement of the current transaction with each of *params*."""

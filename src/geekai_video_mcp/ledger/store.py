@@ -18,7 +18,7 @@ from geekai_video_mcp.domain.task_ids import ShortIdTaken, new_task_id, short_id
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import conversion, schema
-from geekai_video_mcp.ledger.database import Params
+from geekai_video_mcp.ledger.database import Params, Row
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 from geekai_video_mcp.ledger.store_reads import StoreReads
 
@@ -119,20 +119,36 @@ class Store(StoreReads):
     ) -> list[Task | Exception]:
         async with self._db.transaction():
             found = await self._rows.select_to_change([task_id for task_id, _ in changes])
-            rows = {str(row["id"]): row for row in found}
-            before, after = dict[str, Task](), dict[str, Task]()
-            outcomes = list[Task | Exception]()
-            for task_id, change in changes:
-                try:
-                    if task_id not in before:
-                        before[task_id] = after[task_id] = conversion.from_row(rows[task_id])
-                    after[task_id] = change(after[task_id])
-                    outcomes.append(after[task_id])
-                except UnreadableRow as exc:
-                    outcomes.append(self._db.describe_unreadable(exc))
-                except Exception as exc:  # noqa: BLE001 - a bug in one change must not stop others
-                    outcomes.append(exc)
-            failed = await self._update_tasks([(before[each], after[each]) for each in before])
+            return await self._change_rows(found, changes)
+
+    async def take_leases(
+        self, task_ids: Sequence[str], take: Callable[[Task], Task]
+    ) -> list[Task | Exception | None]:
+        async with self._db.transaction():
+            found, locked = await self._rows.select_free_to_change(task_ids)
+            free = [task_id for task_id in task_ids if task_id not in locked]
+            taken = await self._change_rows(found, [(task_id, take) for task_id in free])
+        outcomes = dict(zip(free, taken, strict=True))
+        return [outcomes.get(task_id) for task_id in task_ids]
+
+    async def _change_rows(
+        self, found: Sequence[Row], changes: Sequence[tuple[str, Callable[[Task], Task]]]
+    ) -> list[Task | Exception]:
+        """Make these changes of the rows that this transaction has locked; what becomes of each."""
+        rows = {str(row["id"]): row for row in found}
+        before, after = dict[str, Task](), dict[str, Task]()
+        outcomes = list[Task | Exception]()
+        for task_id, change in changes:
+            try:
+                if task_id not in before:
+                    before[task_id] = after[task_id] = conversion.from_row(rows[task_id])
+                after[task_id] = change(after[task_id])
+                outcomes.append(after[task_id])
+            except UnreadableRow as exc:
+                outcomes.append(self._db.describe_unreadable(exc))
+            except Exception as exc:  # noqa: BLE001 - a bug in one change must not stop others
+                outcomes.append(exc)
+        failed = await self._update_tasks([(before[each], after[each]) for each in before])
         return [failed.get(each.id, each) if isinstance(each, Task) else each for each in outcomes]
 
     async def _update_tasks(self, changed: Sequence[tuple[Task, Task]]) -> dict[str, Exception]:
@@ -159,9 +175,8 @@ class Store(StoreReads):
         for before, after in changed:
             if after == before:
                 continue
-            was, row = conversion.to_row(before), conversion.to_row(after)
-            statement = schema.update(name for name in row if row[name] != was[name])
-            updates.setdefault(statement, []).append(row)
+            row = conversion.changed_columns(before, after)
+            updates.setdefault(schema.update(row), []).append({**row, "id": after.id})
             if _is_body_unneeded(before, after):
                 settled.append({"id": after.id})
             if conversion.event_fields(before) != conversion.event_fields(after):

@@ -31,6 +31,10 @@ class TenantRows:
         """The rows of these tasks, which nobody else changes before the transaction ends."""
         return await self._db.select_to_change(task_ids, tenant=self.tenant)
 
+    async def select_free_to_change(self, task_ids: Sequence[str]) -> tuple[list[Row], set[str]]:
+        """The same of those that nobody else is changing now, and the ids of the others."""
+        return await self._db.select_free_to_change(task_ids, tenant=self.tenant)
+
     async def execute_many(self, statement: str, params: Sequence[Params]) -> None:
         """Run one statement of the current transaction with each of *params*."""
         await self._db.execute_many(statement, list(map(self._bound, params)))

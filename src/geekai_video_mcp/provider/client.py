@@ -14,6 +14,7 @@ body the limits below, each of which is read as it is sent and never decompresse
 """
 
 import logging
+import math
 import time
 import uuid
 from collections.abc import Callable, Generator
@@ -29,6 +30,7 @@ import httpx
 from pydantic import SecretStr
 from pydantic_core import to_json
 
+from geekai_video_mcp.domain.polling import MIN_POLLS_AT_ONCE
 from geekai_video_mcp.domain.tasks import (
     Media,
     Observation,
@@ -50,6 +52,10 @@ POLL_DEADLINE: Final = 60.0
 """Seconds for a whole request of each kind. The read timeouts above limit the time between two
 reads, and GeekAI sends blank keep-alive lines; it closes a connection after 300 s itself, so
 only another service reaches the first deadline."""
+POLLS_OF_POOL: Final = 10
+"""Polls that wait for an answer in one pool of connections, where there are many polls. For each
+request, httpx compares every connection of its pool with all others, and it closes those that could
+be used again as soon as there are more than it may keep."""
 MODELS_PER_PAGE: Final = 100
 """Requested as `page_size`, the name that the response uses; a service may return fewer."""
 MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
@@ -75,6 +81,19 @@ for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
+_POOL_LIMITS: Final = httpx.Limits(
+    max_connections=4 * POLLS_OF_POOL, max_keepalive_connections=4 * POLLS_OF_POOL
+)
+
+
+@dataclass
+class _Pool:
+    """Connections for polls, and how many requests use them now."""
+
+    http: httpx.AsyncClient
+    requests: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Limits:
     """What one request may take."""
@@ -98,6 +117,7 @@ class GeekAIClient:
         *,
         base_url: str,
         api_key: SecretStr | None,
+        polls_at_once: int = MIN_POLLS_AT_ONCE,
         transport: httpx.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -105,7 +125,14 @@ class GeekAIClient:
         self._host = urlsplit(base_url).hostname or base_url
         self._api_key = api_key
         self._clock = clock
-        self._http = httpx.AsyncClient(transport=transport, follow_redirects=False)
+        # Reading the certificates takes longer than anything else about a client.
+        certificates = httpx.create_ssl_context() if transport is None else True
+        self._new_http = partial(
+            httpx.AsyncClient, transport=transport, verify=certificates, follow_redirects=False
+        )
+        self._http = self._new_http()
+        self._pools = [_Pool(self._http)]
+        self._max_pools = math.ceil(polls_at_once / POLLS_OF_POOL) if transport is None else 1
         key = api_key.get_secret_value() if api_key is not None else ""
         self._blotter = SecretBlotter([key, *proxy_secrets()])
         self._api_seen = False
@@ -115,7 +142,8 @@ class GeekAIClient:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._http.aclose()
+        for pool in self._pools:
+            await pool.http.aclose()
 
     async def create_task(self, media: Media, body: dict[str, object]) -> Observation:
         """POST /videos/generations, or /images/generations. Costs money.
@@ -150,8 +178,8 @@ class GeekAIClient:
             max_seconds=POLL_DEADLINE,
             max_bytes=MAX_RESPONSE_BYTES if inline else MAX_SHORT_RESPONSE_BYTES,
         )
-        with self._translate_read_errors():
-            response = await self._request("GET", path, media, limits)
+        with self._translate_read_errors(), self._choose_pool() as http:
+            response = await self._request("GET", path, media, limits, http=http)
         return await self._parse(
             response, lambda response: wire.parse_task_response(response, task_id=task_id)
         )
@@ -204,6 +232,8 @@ class GeekAIClient:
         media: Media,
         limits: _Limits,
         body: dict[str, object] | None = None,
+        *,
+        http: httpx.AsyncClient | None = None,
     ) -> wire.ProviderResponse:
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if self._api_key is not None:
@@ -218,7 +248,7 @@ class GeekAIClient:
         received = _Received(limits.max_bytes)
         try:
             with anyio.fail_after(limits.max_seconds):
-                async with self._http.stream(
+                async with (http or self._http).stream(
                     method,
                     self._base_url + path,
                     headers=headers,
@@ -260,6 +290,19 @@ class GeekAIClient:
             defect=blotter.blot_text(received.defect) if received.defect else None,
             api_seen=self._api_seen,
         )
+
+    @contextmanager
+    def _choose_pool(self) -> Generator[httpx.AsyncClient]:
+        """The connections that the fewest polls use now, or new ones if all are used by many."""
+        pool = min(self._pools, key=lambda each: each.requests)
+        if pool.requests >= POLLS_OF_POOL and len(self._pools) < self._max_pools:
+            pool = _Pool(self._new_http(limits=_POOL_LIMITS))
+            self._pools.append(pool)
+        pool.requests += 1
+        try:
+            yield pool.http
+        finally:
+            pool.requests -= 1
 
     @contextmanager
     def _translate_submit_errors(self) -> Generator[None]:

@@ -60,6 +60,8 @@ COMPACT_TIMEOUT: Final = 3600.0
 _SELECT_TO_CHANGE: Final = """
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
 """
+_SELECT_FREE_TO_CHANGE: Final = f"{_SELECT_TO_CHANGE.rstrip()} SKIP LOCKED"
+_SELECT_EXISTING: Final = "SELECT id FROM task WHERE tenant = $1 AND id = ANY($2::text[])"
 
 # A session that the COMMIT has not reached would wait for it: it is ended. One that is committing,
 # and may be waiting for a standby, is not.
@@ -263,6 +265,17 @@ class PostgresDatabase(Database):
     async def select_to_change(self, task_ids: Sequence[str], *, tenant: str) -> list[Row]:
         found = await _current.get().fetch(_SELECT_TO_CHANGE, tenant, list(task_ids))
         return [dict(row) for row in found]
+
+    async def select_free_to_change(
+        self, task_ids: Sequence[str], *, tenant: str
+    ) -> tuple[list[Row], set[str]]:
+        found = await _current.get().fetch(_SELECT_FREE_TO_CHANGE, tenant, list(task_ids))
+        rows = [dict(row) for row in found]
+        missing = [*set(task_ids).difference(row["id"] for row in rows)]
+        if not missing:
+            return rows, set()
+        locked = await _current.get().fetch(_SELECT_EXISTING, tenant, missing)
+        return rows, {row["id"] for row in locked}
 
     async def execute_many(self, statement: str, params: Sequence[Params]) -> None:
         text, names = translate(statement)
