@@ -62,7 +62,7 @@ class Speaker:
             await self._response(self.coming, 0)
         else:
             async with self.stream(message) as response:
-                self.session = response.headers["Mcp-Session-Id"]
+                self.session = response.headers.get("Mcp-Session-Id")
                 await response.aread()
         await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
 

@@ -26,3 +26,10 @@ class Processes(Protocol):
     async def refresh(self) -> None:
         """Find out anew who is alive; before a search for the tasks of those who are not."""
         ...
+
+    async def wait_for_end(self) -> None:
+        """Return when another process is found to have ended; never, where nothing is told of it.
+
+        Whoever waits looks by himself from time to time as well.
+        """
+        ...

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,7 +24,7 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.errors import FileElsewhere, GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
 from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner, LinkedFile
@@ -33,6 +33,7 @@ from geekai_video_mcp.server.http.file_responses import (
     OpenFile,
     respond_with_file,
 )
+from geekai_video_mcp.server.pictures import View, render_view
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +62,15 @@ _SAVED: Final = {
     ".heic": "image/heic",
     ".heif": "image/heif",
 }
+_VIEWS: Final[Mapping[str, View]] = {"frames.jpg": "frames", "cover.jpg": "cover"}
+"""The pictures that can be made anew, by the last part of their name."""
 _AFTER_LINK: Final = ".,;:!?)]}>*'\""
 """What ends a sentence or an emphasis, and is often taken for a part of the link before it."""
 _KEPT_DIGESTS: Final = 2000
 """Files whose content is known while they are not changed: each is read once."""
 _BLOCK: Final = 1024 * 1024
+FILE_WAIT_SECONDS: Final = 45.0
+"""Seconds that a browser waits for a file that another machine has stored: a proxy waits longer."""
 
 
 class FileGone(Exception):
@@ -93,19 +98,33 @@ class FileServer:
             if linked is None or app is None:
                 return _no_such_file()
             task = await app.engine.get_local(linked.task_id)
+            task = await app.engine.locate_file(task, wait_seconds=FILE_WAIT_SECONDS)
         except TaskNotFound:
             return _no_such_file()
+        except FileElsewhere as exc:
+            return _elsewhere(exc)
         except GeekAIVideoError as exc:
             logger.warning("a file could not be looked up: %s", exc.message)
             return _unavailable()
         try:
-            open_linked = self._open_result if linked.kind == "result" else self._open_picture
-            file = await anyio.to_thread.run_sync(open_linked, app.output_dir, task, linked, name)
+            file = await self._open_linked(app, task, linked, name)
         except FileGone:
             return _gone(task, linked)
         saves = "download" in request.query_params
         attached = saves or file.mime_type not in _SHOWN.values()
         return respond_with_file(file, request, attached=attached)
+
+    async def _open_linked(self, app: App, task: Task, linked: LinkedFile, name: str) -> OpenFile:
+        open_linked = self._open_result if linked.kind == "result" else self._open_picture
+        try:
+            return await anyio.to_thread.run_sync(open_linked, app.output_dir, task, linked, name)
+        except FileGone:
+            view = _VIEWS.get(name) if linked.kind == "picture" else None
+            if view is None or not app.engine.has_copies:
+                raise
+        # Another machine has saved the picture beside its file, and this one saves it anew.
+        await render_view(app, [task], view=view)
+        return await anyio.to_thread.run_sync(open_linked, app.output_dir, task, linked, name)
 
     def _open_result(self, folder: Path, task: Task, _: LinkedFile, __: str) -> OpenFile:
         if task.file_status is not FileStatus.STORED or task.file_path is None:
@@ -186,6 +205,14 @@ def _no_such_file() -> JSONResponse:
         "This link is not one of this server's, or has ended. get_video_task with the task's id"
         " gives a new one.",
     )
+
+
+def _elsewhere(error: FileElsewhere) -> JSONResponse:
+    if not error.passing:
+        return _refusal(410, "file_elsewhere", error.message)
+    response = _refusal(503, "file_coming", error.message)
+    response.headers["Retry-After"] = "10"
+    return response
 
 
 def _gone(task: Task, linked: LinkedFile) -> JSONResponse:
