@@ -1,32 +1,56 @@
 """Any of several servers on one PostgreSQL answers any request, behind nginx or without it."""
 
+import itertools
 import json
+import os
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import anyio
+import asyncpg
 import httpx
 import pytest
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
-from support.postgres import needs_postgres
-from support.process import http_client
+from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
+from support.process import http_client, run_cli
 from support.provider import HELD_PREFIX
-from support.raw_http import KINDS, MODERN, Speaker, events
-from support.replicas import behind_nginx, requests_of, running_replicas, trusting
+from support.raw_http import Json, Speaker, events
+from support.replicas import (
+    COMMON,
+    Replicas,
+    behind_nginx,
+    requests_of,
+    running_replicas,
+    trusting,
+)
+from support.team import TASKS, make_video
 from support.world import call, structured
 
 pytestmark = needs_postgres
+FORM: Json = {"elicitation": {"form": {}}}
+NOTICED_SECONDS = 3.0
+"""In which a change is known to another server; it looks once a second."""
+TAKEN_UP_SECONDS = 6.0
+"""In which the tasks of a server that has ended are another's."""
 
 
 class Client:
-    """A client of an earlier revision, whose every request reaches another server."""
+    """A client of an earlier revision, whose requests nginx gives to one server after the other."""
 
     def __init__(self, http: httpx.AsyncClient, url: str, revision: str) -> None:
         self.http, self.url, self.revision = http, url, revision
         self.number = 0
 
-    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
+    @property
+    def headers(self) -> dict[str, str]:
+        accept = {"Accept": "application/json, text/event-stream"}
+        return {**accept, "MCP-Protocol-Version": self.revision}
+
+    async def ask(self, method: str, **params: object) -> Json:
+        """The response as JSON-RPC."""
         self.number += 1
         message = {"jsonrpc": "2.0", "id": self.number, "method": method, "params": params}
         async with self.http.stream(
@@ -34,76 +58,405 @@ class Client:
         ) as response:
             assert response.status_code == 200, await response.aread()
             async for text in events(response):
-                answer = json.loads(text)
+                answer: Json = json.loads(text)
                 if answer.get("id") == self.number:
                     return answer
         raise AssertionError
 
-    @property
-    def headers(self) -> dict[str, str]:
-        accept = {"Accept": "application/json, text/event-stream"}
-        return {**accept, "MCP-Protocol-Version": self.revision}
+    async def call(self, tool: str, **arguments: object) -> Json:
+        answer = await self.ask("tools/call", name=tool, arguments=arguments)
+        return answer["result"]["structuredContent"]
 
 
-@pytest.mark.parametrize("revision", sorted(HANDSHAKE_PROTOCOL_VERSIONS))
-async def test_a_client_of_an_earlier_revision_is_served_by_either(
-    tmp_path: Path, revision: str
-) -> None:
-    async with running_replicas(tmp_path) as replicas:
-        async with (
-            behind_nginx(replicas, tmp_path) as (url, certificate),
-            trusting(certificate) as http,
-        ):
-            http.headers.update(replicas.headers)
-            client = Client(http, url, revision)
-            hello = await client.ask(
-                "initialize",
-                protocolVersion=revision,
-                capabilities={},
-                clientInfo={"name": "raw", "version": "1"},
-            )
-            ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-            accepted = await http.post(f"{url}/mcp", json=ready, headers=client.headers)
-            tools = await client.ask("tools/list")
-            made = await client.ask(
-                "tools/call", name="generate_video", arguments={"prompt": "a fox"}
-            )
-            task_id = made["result"]["structuredContent"]["task_id"]
-            done = await client.ask(
-                "tools/call",
-                name="get_video_task",
-                arguments={"task_id": task_id, "wait_seconds": 30},
-            )
-            listed = await client.ask("resources/list")
-            task = await client.ask("resources/read", uri=f"video://tasks/{task_id}")
-            video = await client.ask("resources/read", uri=f"video://tasks/{task_id}/video")
-            prompts = await client.ask("prompts/list")
-            completed = await client.ask(
-                "completion/complete",
-                ref={"type": "ref/resource", "uri": "video://tasks/{task_id}"},
-                argument={"name": "task_id", "value": task_id[:3]},
-            )
-            subscribed = await client.ask("resources/subscribe", uri=f"video://tasks/{task_id}")
-            with anyio.fail_after(10):
-                stream = await http.get(f"{url}/mcp", headers=client.headers)
-                end = await http.delete(f"{url}/mcp", headers=client.headers)
+async def test_clients_of_every_earlier_revision_are_served_by_either(tmp_path: Path) -> None:
+    revisions = sorted(HANDSHAKE_PROTOCOL_VERSIONS)
+    async with (
+        running_replicas(tmp_path) as replicas,
+        behind_nginx(replicas, tmp_path) as (url, certificate),
+        trusting(certificate) as http,
+    ):
+        http.headers.update(replicas.headers)
+        for revision in revisions:
+            await _converse(Client(http, url, revision))
         counts = requests_of(tmp_path)
 
-    print(hello, subscribed, stream.text, end.text)
-    assert hello["result"]["protocolVersion"] == revision
+    assert len(counts) == 2
+    assert max(counts.values()) - min(counts.values()) <= 1
+    assert replicas.service.prompts == [f"a fox of {revision}" for revision in revisions]
+
+
+async def _converse(client: Client) -> None:
+    """Ask for everything that there is, and for what needs a session."""
+    hello = await client.ask(
+        "initialize",
+        protocolVersion=client.revision,
+        capabilities={},
+        clientInfo={"name": "raw", "version": "1"},
+    )
+    ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+    accepted = await client.http.post(f"{client.url}/mcp", json=ready, headers=client.headers)
+    tools = await client.ask("tools/list")
+    made = await client.call("generate_video", prompt=f"a fox of {client.revision}")
+    task_id = made["task_id"]
+    done = await client.call("get_video_task", task_id=task_id, wait_seconds=30)
+    uri = f"video://tasks/{task_id}"
+    listed = await client.ask("resources/list")
+    read = [await client.ask("resources/read", uri=each) for each in (uri, f"{uri}/video")]
+    prompts = await client.ask("prompts/list")
+    completed = await client.ask(
+        "completion/complete",
+        ref={"type": "ref/resource", "uri": "video://tasks/{task_id}"},
+        argument={"name": "task_id", "value": task_id[:6]},
+    )
+    subscribed = await client.ask("resources/subscribe", uri=uri)
+    with anyio.fail_after(10):
+        stream = await client.http.get(f"{client.url}/mcp", headers=client.headers)
+        end = await client.http.delete(f"{client.url}/mcp", headers=client.headers)
+
+    assert hello["result"]["protocolVersion"] == client.revision
     assert accepted.status_code == 202
     assert len(tools["result"]["tools"]) > 5
-    assert done["result"]["structuredContent"]["task_status"] == "succeed"
-    assert listed["result"]["resources"]
-    assert task["result"]["contents"]
-    assert video["result"]["contents"][0]["blob"]
+    assert done["task_status"] == "succeed"
+    assert len(listed["result"]["resources"]) >= 2
+    assert all(each["result"]["contents"] for each in read)
     assert prompts["result"]["prompts"]
     assert completed["result"]["completion"]["values"] == [task_id]
     assert not hello["result"]["capabilities"]["resources"].get("subscribe")
     assert subscribed["error"]["code"] == -32601
     assert (stream.status_code, stream.headers["Allow"]) == (405, "POST")
     assert "subscriptions/listen" in stream.json()["error_description"]
-    assert end.status_code == 405
+    assert (end.status_code, end.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("era", ["auto", "legacy"])
+async def test_the_sdks_client_makes_a_video_through_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: Any
+) -> None:
+    messages: list[str | None] = []
+    prompt = f"{HELD_PREFIX} a fox"
+    async with (
+        running_replicas(tmp_path) as replicas,
+        behind_nginx(replicas, tmp_path) as (url, certificate),
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+        async def listen(progress: float, total: float | None, message: str | None) -> None:
+            del progress, total
+            messages.append(message)
+            replicas.service.released.add(prompt)
+
+        async with http_client(f"{url}/mcp", headers=replicas.headers, era=era) as client:
+            made = structured(await call(client, "generate_video", prompt=prompt))
+            done = await client.call_tool(
+                "get_video_task",
+                {"task_id": made["task_id"], "wait_seconds": 45},
+                progress_callback=listen,
+            )
+            shown = await client.call_tool("view_video", {"task_id": made["task_id"]})
+        counts = requests_of(tmp_path)
+
+    assert messages
+    assert structured(done)["task_status"] == "succeed"
+    assert [each.type for each in shown.content] == ["text", "image"]
     assert len(counts) == 2
-    assert max(counts.values()) - min(counts.values()) <= 1
+
+
+async def test_what_one_server_does_is_known_to_the_other_within_moments(tmp_path: Path) -> None:
+    """To a call that waits, to a subscriber, and by the Tasks extension."""
+    heard_at: dict[str, float] = {}
+    prompt = f"{HELD_PREFIX} a fox"
+    async with (
+        running_replicas(tmp_path) as replicas,
+        replicas.speaker(0, capabilities=TASKS) as first,
+        replicas.speaker(0) as waiting_there,
+        replicas.speaker(1) as waiting_here,
+        replicas.speaker(1, capabilities=TASKS) as second,
+    ):
+        task_id: str = (await first.call("generate_video", prompt=prompt))["taskId"]
+        found = json.loads(await second.ask("tasks/get", {"taskId": task_id}))["result"]
+
+        async def wait(name: str, client: Speaker) -> None:
+            done = await client.call("get_video_task", task_id=task_id, wait_seconds=40)
+            assert done["structuredContent"]["task_status"] == "succeed"
+            heard_at[name] = anyio.current_time()
+
+        async def subscribe() -> None:
+            uri = f"video://tasks/{task_id}/video"
+            wanted: Json = {"resourceSubscriptions": [uri], "taskIds": [task_id]}
+            async with second.listen(**wanted) as coming:
+                listening.set()
+                async for text in coming:
+                    if "notifications/resources/updated" in text:
+                        heard_at["subscriber"] = anyio.current_time()
+                        return
+
+        listening = anyio.Event()
+        with anyio.fail_after(40):
+            async with anyio.create_task_group() as group:
+                group.start_soon(wait, "there", waiting_there)
+                group.start_soon(wait, "here", waiting_here)
+                group.start_soon(subscribe)
+                await listening.wait()
+                while not await _count_waits(replicas):
+                    await anyio.sleep(0.05)
+                replicas.service.released.add(prompt)
+        ended = json.loads(await second.ask("tasks/get", {"taskId": task_id}))["result"]
+
+    late = {name: heard_at[name] - heard_at["there"] for name in ("here", "subscriber")}
+    print("seconds after the server that watches:", late)
+    assert found["status"] == "working"
+    assert ended["status"] == "completed"
+    assert max(late.values()) < NOTICED_SECONDS
+
+
+async def _count_waits(replicas: Replicas) -> bool:
+    """Whether a poll was made since the calls began to wait."""
+    polls = len(replicas.service.keys)
+    await anyio.sleep(1)
+    return len(replicas.service.keys) > polls
+
+
+async def test_a_question_of_one_server_is_answered_at_the_other(tmp_path: Path) -> None:
+    async with (
+        running_replicas(tmp_path, GEEKAI_CONFIRM="always") as replicas,
+        replicas.speaker(0, capabilities=FORM) as first,
+        replicas.speaker(1, capabilities=FORM) as second,
+        replicas.speaker(1, "session", capabilities=FORM) as earlier,
+    ):
+        refused = await earlier.call("generate_video", prompt="a crow")
+        asked = await first.call("generate_video", prompt="a fox")
+        answer = {
+            "name": "generate_video",
+            "arguments": {"prompt": "a fox"},
+            "requestState": asked["requestState"],
+            "inputResponses": {
+                name: {"action": "accept", "content": {"approve": True}}
+                for name in asked["inputRequests"]
+            },
+        }
+        answered = json.loads(await second.ask("tools/call", answer))["result"]
+        repeated = json.loads(await first.ask("tools/call", answer))["result"]
+
+    said = refused["content"][0]["text"]
+    assert refused["isError"]
+    assert "before protocol revision 2026-07-28" in said
+    assert "Nothing was charged." in said
+    assert asked["resultType"] == "input_required"
+    made = answered["structuredContent"]["task_id"]
+    assert repeated["structuredContent"]["task_id"] == made
     assert replicas.service.prompts == ["a fox"]
+
+
+async def test_a_file_in_a_shared_folder_is_served_by_either(tmp_path: Path) -> None:
+    async with (
+        running_replicas(tmp_path, shared="folders") as replicas,
+        replicas.speaker(0) as first,
+        replicas.speaker(1) as second,
+        httpx.AsyncClient() as browser,
+    ):
+        task_id = await make_video(first, "a fox")
+        link = _link_in(await first.call("get_video_task", task_id=task_id))
+        shown = await first.call("view_video", task_id=task_id)
+        pictures = _links_in(shown["content"][0]["text"])
+        served = [
+            await browser.get(_at(each, replicas, number))
+            for each in (link, *pictures)
+            for number in (0, 1)
+        ]
+        seen = await second.call("view_video", task_id=task_id)
+
+    assert {each.status_code for each in served} == {200}
+    assert served[1].content == replicas.service.file
+    assert seen["content"][1]["type"] == "image"
+    assert replicas.service.files_read == 1
+
+
+async def test_a_file_that_only_one_server_has_is_fetched_anew_by_the_other(
+    tmp_path: Path,
+) -> None:
+    async with (
+        running_replicas(tmp_path, shared="nothing") as replicas,
+        replicas.speaker(0) as first,
+        replicas.speaker(1) as second,
+        httpx.AsyncClient(timeout=60) as browser,
+    ):
+        task_id = await make_video(first, "a fox")
+        recorded = await _recorded_file(replicas, task_id)
+        link = _link_in(await first.call("get_video_task", task_id=task_id))
+        shown = await first.call("view_video", task_id=task_id)
+        (picture,) = _links_in(shown["content"][0]["text"])
+        served = await browser.get(_at(link, replicas, 1))
+        preview = await browser.get(_at(picture, replicas, 1))
+        read = await second.ask("resources/read", {"uri": f"video://tasks/{task_id}/last-frame"})
+        seen = await second.call("view_video", task_id=task_id)
+        follows = await second.call("generate_video", prompt="an owl", image=f"task:{task_id}")
+        joined = await second.call("join_videos", parts=[task_id, task_id])
+        fetched = replicas.service.files_read
+        unchanged = await _recorded_file(replicas, task_id)
+
+        other_id = await make_video(first, "a crow")
+        replicas.service.links_have_ended = True
+        gone_link = _link_in(await first.call("get_video_task", task_id=other_id))
+        gone = await browser.get(_at(gone_link, replicas, 1))
+        there = await browser.get(_at(gone_link, replicas, 0))
+        unseen = await second.call("view_video", task_id=other_id)
+        unread = json.loads(
+            await second.ask("resources/read", {"uri": f"video://tasks/{other_id}/video"})
+        )
+
+    assert (served.status_code, served.content) == (200, replicas.service.file)
+    assert (preview.status_code, preview.headers["Content-Type"]) == (200, "image/jpeg")
+    assert "blob" in read
+    assert seen["content"][1]["type"] == "image"
+    assert "task_id" in follows["structuredContent"]
+    assert "task_id" in joined["structuredContent"]
+    assert recorded == unchanged
+    assert fetched <= 3  # by each server, and that of the owl
+    assert there.status_code == 200
+    assert gone.status_code == 410
+    ended = "is not on this server, and its link has ended, so that it cannot be fetched anew."
+    assert ended in gone.json()["error_description"]
+    assert unseen["isError"]
+    assert ended in unseen["content"][0]["text"]
+    assert ended in unread["error"]["message"]
+
+
+async def _recorded_file(replicas: Replicas, task_id: str) -> tuple[Any, ...]:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(replicas.database_url)
+    try:
+        row = await connection.fetchrow(
+            "SELECT file_status, file_path, file_sha256, fetches FROM geekai_video.task"
+            " WHERE id = $1",
+            task_id,
+        )
+    finally:
+        await connection.close()
+    assert row is not None
+    return tuple(row)
+
+
+def _links_in(text: str) -> list[str]:
+    return re.findall(r"http://[^\s)\"]+/files/[^\s)\"]+", text)
+
+
+def _link_in(result: Json) -> str:
+    return str(result["structuredContent"]["file"])
+
+
+def _at(link: str, replicas: Replicas, number: int) -> str:
+    """The link as a proxy would pass it on to that server."""
+    return re.sub(r"^https?://[^/]+", replicas.all[number].origin, link)
+
+
+async def test_a_token_is_revoked_for_all_that_share_its_file(tmp_path: Path) -> None:
+    async with running_replicas(tmp_path) as replicas, replicas.speaker(1) as client:
+        before = json.loads(await client.ask("tools/list"))
+        status, _, said = await run_cli(tmp_path, "tokens", "revoke", "alice")
+        after = await client.post({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": {}})
+
+    assert before["result"]
+    assert status == 0, said
+    assert after.status_code == 401
+
+
+async def test_a_dead_servers_tasks_are_taken_up_within_seconds(tmp_path: Path) -> None:
+    prompt = f"{HELD_PREFIX} a fox"
+    async with (
+        running_replicas(tmp_path) as replicas,
+        replicas.speaker(0) as first,
+        replicas.speaker(1) as second,
+    ):
+        service = replicas.service
+        made = await first.call("generate_video", prompt=prompt)
+        task_id = made["structuredContent"]["task_id"]
+        await replicas.all[0].kill()
+        killed_at, polls = anyio.current_time(), len(service.keys)
+        with anyio.fail_after(40):
+            while len(service.keys) == polls:
+                await anyio.sleep(0.01)
+        taken_up = anyio.current_time() - killed_at
+        service.released.add(prompt)
+        done = await second.call("get_video_task", task_id=task_id, wait_seconds=30)
+
+    print(f"polled by the other server {taken_up:.1f} s after kill -9")
+    assert done["structuredContent"]["task_status"] == "succeed"
+    assert service.prompts == [prompt]
+    assert taken_up < TAKEN_UP_SECONDS
+
+
+async def test_a_server_that_is_stopped_under_load_loses_nothing(tmp_path: Path) -> None:
+    """Behind nginx, which sends no request a second time; its clients do."""
+    made: dict[str, str] = {}
+    statuses = Counter[int]()
+    numbers = itertools.count()
+    stopped_at: list[float] = []
+    async with (
+        running_replicas(
+            tmp_path, GEEKAI_MAX_VIDEOS_PER_DAY="10000", GEEKAI_MAX_IN_FLIGHT="10000"
+        ) as replicas,
+        behind_nginx(replicas, tmp_path) as (url, certificate),
+        trusting(certificate) as http,
+    ):
+        http.headers.update(replicas.headers)
+        client = Client(http, url, "2025-11-25")
+
+        async def generate(prompt: str) -> str:
+            """The id of its task, by as many calls as it takes."""
+            params = {"name": "generate_video", "arguments": {"prompt": prompt}}
+            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+            while True:
+                await anyio.sleep(0.05)
+                try:
+                    response = await http.post(
+                        f"{url}/mcp",
+                        json=message,
+                        headers={**client.headers, "Accept": "application/json"},
+                    )
+                except httpx.HTTPError:
+                    continue
+                statuses[response.status_code] += 1
+                if response.status_code == 200:
+                    result = response.json()["result"]
+                    if "task_id" in result.get("structuredContent", {}):
+                        return result["structuredContent"]["task_id"]
+
+        async def live() -> None:
+            while not stopped_at or anyio.current_time() < stopped_at[0] + 3:
+                prompt = f"take {next(numbers)}"
+                made[prompt] = await generate(prompt)
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as group:
+                for _ in range(8):
+                    group.start_soon(live)
+                while len(made) < 20:
+                    await anyio.sleep(0.05)
+                status = await replicas.all[0].stop()
+                stopped_at.append(anyio.current_time())
+        async with replicas.speaker(1) as other:
+            for task_id in made.values():
+                done = await other.call("get_video_task", task_id=task_id, wait_seconds=30)
+                assert done["structuredContent"]["task_status"] == "succeed"
+
+    print(f"{len(made)} videos, statuses {statuses}")
+    assert status in {0, -15, 143}
+    assert Counter(replicas.service.prompts) == Counter(made)
+
+
+async def test_what_would_make_servers_differ_is_refused_at_start(tmp_path: Path) -> None:
+    url = await create_database(os.environ[VARIABLE])
+    key = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
+    usual = {"GEEKAI_DATABASE_URL": url, **COMMON, **key}
+    over_sse = await run_cli(tmp_path, "serve", "--transport", "sse", "--port", "0", **usual)
+    serve = ("serve", "--transport", "http", "--port", "0")
+    without = [
+        await run_cli(tmp_path, *serve, **{k: v for k, v in usual.items() if k not in left_out})
+        for left_out in ({"GEEKAI_SECRET"}, key.keys())
+    ]
+    await drop_database(url)
+
+    assert [over_sse[0], *(each[0] for each in without)] == [2, 2, 2]
+    assert "add --sse if the proxy sends each client to the same server" in over_sse[2]
+    assert "GEEKAI_SECRET: is needed with GEEKAI_DATABASE_URL" in without[0][2]
+    assert "GEEKAI_API_KEY: is needed with GEEKAI_DATABASE_URL" in without[1][2]
+    assert not any(url.split("@")[0] in said for _, _, said in (over_sse, *without))

@@ -27,6 +27,8 @@ class Provider:
     base: str
     file: bytes = VIDEO
     """What every task makes."""
+    links_have_ended: bool = False
+    files_read: int = 0
     hides_from_others: bool = False
     """Whether a task is known to the key alone with which it was made."""
     prompts: list[str] = field(default_factory=list[str])
@@ -71,6 +73,9 @@ class Provider:
         self.keys.append((what, request.headers["Authorization"].removeprefix("Bearer ")))
 
     async def get_file(self, _: Request) -> Response:
+        if self.links_have_ended:
+            return Response(status_code=404)
+        self.files_read += 1
         return Response(self.file, media_type="video/mp4")
 
 

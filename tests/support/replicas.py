@@ -1,6 +1,7 @@
-"""Several server processes on one PostgreSQL, the service behind them, and clients of any of them."""
+"""Several server processes on one PostgreSQL, the service behind them, and clients of any."""
 
 import os
+import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ async def running_replicas(
 
 @asynccontextmanager
 async def behind_nginx(replicas: Replicas, folder: Path) -> AsyncGenerator[tuple[str, Path]]:
-    """nginx before all of them; yields its URL and its certificate."""
+    """Run nginx before all of them; yields its URL and its certificate."""
     origins = [each.origin for each in replicas.all]
     with nginx_before(origins, folder / "nginx", at_root=False) as found:
         yield found
@@ -123,8 +124,6 @@ def requests_of(folder: Path) -> dict[str, int]:
 
 def trusting(certificate: Path) -> httpx.AsyncClient:
     """A client of nginx."""
-    import ssl
-
     return httpx.AsyncClient(verify=ssl.create_default_context(cafile=certificate), timeout=60)
 
 

@@ -35,9 +35,10 @@ class FileCopies:
     def find_original(self, task: Task) -> str | None:
         """The path of the file itself, and of no copy; None if it is not here."""
         recorded = Path(task.file_path or "")
-        return self._find_at(recorded, task) or self._find_at(
-            self._output_dir / recorded.name, task
-        )
+        # Elsewhere than in the output folder it is the path of another machine.
+        usual = self._output_dir / recorded.name
+        here = recorded if recorded.is_relative_to(self._output_dir) else usual
+        return self._find_at(here, task) or self._find_at(usual, task)
 
     def prepare_folder(self) -> None:
         """Make the folder for what is fetched anew.
