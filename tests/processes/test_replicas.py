@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import logging
 import os
 import re
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import httpx
 import pytest
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from geekai_video_mcp.server.build import build_server
+from geekai_video_mcp.server.http import session_table
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
 from support.process import http_client, run_cli
 from support.provider import HELD_PREFIX
@@ -27,10 +31,13 @@ from support.replicas import (
     trusting,
 )
 from support.team import TASKS, make_video
-from support.world import call, structured
+from support.team_server import team_server
+from support.world import Era, call, structured, text
 
 pytestmark = needs_postgres
 FORM: Json = {"elicitation": {"form": {}}}
+logger = logging.getLogger(__name__)
+KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
 NOTICED_SECONDS = 3.0
 """In which a change is known to another server; it looks once a second."""
 TAKEN_UP_SECONDS = 6.0
@@ -130,7 +137,7 @@ async def _converse(client: Client) -> None:
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
 async def test_the_sdks_client_makes_a_video_through_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, era: Era
 ) -> None:
     messages: list[str | None] = []
     prompt = f"{HELD_PREFIX} a fox"
@@ -197,23 +204,16 @@ async def test_what_one_server_does_is_known_to_the_other_within_moments(tmp_pat
                 group.start_soon(wait, "here", waiting_here)
                 group.start_soon(subscribe)
                 await listening.wait()
-                while not await _count_waits(replicas):
-                    await anyio.sleep(0.05)
+                for _ in range(8):  # the calls wait by now
+                    await replicas.service.wait_for_request()
                 replicas.service.released.add(prompt)
         ended = json.loads(await second.ask("tasks/get", {"taskId": task_id}))["result"]
 
     late = {name: heard_at[name] - heard_at["there"] for name in ("here", "subscriber")}
-    print("seconds after the server that watches:", late)
+    logger.info("known %s s after the server that watches", late)
     assert found["status"] == "working"
     assert ended["status"] == "completed"
     assert max(late.values()) < NOTICED_SECONDS
-
-
-async def _count_waits(replicas: Replicas) -> bool:
-    """Whether a poll was made since the calls began to wait."""
-    polls = len(replicas.service.keys)
-    await anyio.sleep(1)
-    return len(replicas.service.keys) > polls
 
 
 async def test_a_question_of_one_server_is_answered_at_the_other(tmp_path: Path) -> None:
@@ -359,7 +359,10 @@ async def test_a_token_is_revoked_for_all_that_share_its_file(tmp_path: Path) ->
     assert after.status_code == 401
 
 
-async def test_a_dead_servers_tasks_are_taken_up_within_seconds(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["kill -9", "SIGTERM"])
+async def test_the_tasks_of_a_server_that_ends_are_taken_up_within_seconds(
+    tmp_path: Path, how: str
+) -> None:
     prompt = f"{HELD_PREFIX} a fox"
     async with (
         running_replicas(tmp_path) as replicas,
@@ -369,16 +372,15 @@ async def test_a_dead_servers_tasks_are_taken_up_within_seconds(tmp_path: Path) 
         service = replicas.service
         made = await first.call("generate_video", prompt=prompt)
         task_id = made["structuredContent"]["task_id"]
-        await replicas.all[0].kill()
-        killed_at, polls = anyio.current_time(), len(service.keys)
+        await (replicas.all[0].kill() if how == "kill -9" else replicas.all[0].stop())
+        ended_at = anyio.current_time()
         with anyio.fail_after(40):
-            while len(service.keys) == polls:
-                await anyio.sleep(0.01)
-        taken_up = anyio.current_time() - killed_at
+            await service.wait_for_request()
+        taken_up = anyio.current_time() - ended_at
         service.released.add(prompt)
         done = await second.call("get_video_task", task_id=task_id, wait_seconds=30)
 
-    print(f"polled by the other server {taken_up:.1f} s after kill -9")
+    logger.info("polled by the other server %.1f s after %s", taken_up, how)
     assert done["structuredContent"]["task_status"] == "succeed"
     assert service.prompts == [prompt]
     assert taken_up < TAKEN_UP_SECONDS
@@ -386,10 +388,6 @@ async def test_a_dead_servers_tasks_are_taken_up_within_seconds(tmp_path: Path) 
 
 async def test_a_server_that_is_stopped_under_load_loses_nothing(tmp_path: Path) -> None:
     """Behind nginx, which sends no request a second time; its clients do."""
-    made: dict[str, str] = {}
-    statuses = Counter[int]()
-    numbers = itertools.count()
-    stopped_at: list[float] = []
     async with (
         running_replicas(
             tmp_path, GEEKAI_MAX_VIDEOS_PER_DAY="10000", GEEKAI_MAX_IN_FLIGHT="10000"
@@ -398,60 +396,117 @@ async def test_a_server_that_is_stopped_under_load_loses_nothing(tmp_path: Path)
         trusting(certificate) as http,
     ):
         http.headers.update(replicas.headers)
-        client = Client(http, url, "2025-11-25")
+        crowd = Crowd(Client(http, url, "2025-11-25"))
+        async with anyio.create_task_group() as group:
+            for _ in range(8):
+                group.start_soon(crowd.live)
+            await crowd.wait_until_made(20)
+            await replicas.all[0].stop()
+            await crowd.wait_until_made(len(crowd.made) + 24)
+            crowd.stopping = True
+        with anyio.fail_after(40):
+            statuses = await _wait_for_all(replicas, [*crowd.made.values()])
 
-        async def generate(prompt: str) -> str:
-            """The id of its task, by as many calls as it takes."""
-            params = {"name": "generate_video", "arguments": {"prompt": prompt}}
-            message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-            while True:
-                await anyio.sleep(0.05)
-                try:
-                    response = await http.post(
-                        f"{url}/mcp",
-                        json=message,
-                        headers={**client.headers, "Accept": "application/json"},
-                    )
-                except httpx.HTTPError:
-                    continue
-                statuses[response.status_code] += 1
-                if response.status_code == 200:
-                    result = response.json()["result"]
-                    if "task_id" in result.get("structuredContent", {}):
-                        return result["structuredContent"]["task_id"]
+    logger.info("%d videos; answers by status: %s", len(crowd.made), dict(crowd.statuses))
+    # uvicorn ends by the signal, once everything is closed
+    assert replicas.all[0].process.returncode == -signal.SIGTERM
+    assert Counter(replicas.service.prompts) == Counter([*crowd.made])
+    assert statuses == ["succeed"] * len(crowd.made)
 
-        async def live() -> None:
-            while not stopped_at or anyio.current_time() < stopped_at[0] + 3:
-                prompt = f"take {next(numbers)}"
-                made[prompt] = await generate(prompt)
 
-        with anyio.fail_after(60):
-            async with anyio.create_task_group() as group:
-                for _ in range(8):
-                    group.start_soon(live)
-                while len(made) < 20:
-                    await anyio.sleep(0.05)
-                status = await replicas.all[0].stop()
-                stopped_at.append(anyio.current_time())
-        async with replicas.speaker(1) as other:
-            for task_id in made.values():
-                done = await other.call("get_video_task", task_id=task_id, wait_seconds=30)
-                assert done["structuredContent"]["task_status"] == "succeed"
+class Crowd:
+    """Clients that make one video after the other, and repeat a call that was not answered."""
 
-    print(f"{len(made)} videos, statuses {statuses}")
-    assert status in {0, -15, 143}
-    assert Counter(replicas.service.prompts) == Counter(made)
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._numbers = itertools.count()
+        self.made: dict[str, str] = {}
+        self.statuses = Counter[int]()
+        self.stopping = False
+        self._changed = anyio.Event()
+
+    async def live(self) -> None:
+        while not self.stopping:
+            prompt = f"take {next(self._numbers)}"
+            while prompt not in self.made:
+                if task_id := await self._generate(prompt):
+                    self.made[prompt] = task_id
+                    self._changed.set()
+                await anyio.sleep(0.1)  # as a person would
+
+    async def wait_until_made(self, count: int) -> None:
+        while len(self.made) < count:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def _generate(self, prompt: str) -> str | None:
+        """The id of its task; None if the call has to be repeated."""
+        params = {"name": "generate_video", "arguments": {"prompt": prompt}}
+        message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+        headers = {**self._client.headers, "Accept": "application/json"}
+        try:
+            response = await self._client.http.post(
+                f"{self._client.url}/mcp", json=message, headers=headers
+            )
+        except httpx.HTTPError:
+            return None
+        self.statuses[response.status_code] += 1
+        if response.status_code != 200:
+            return None
+        return response.json()["result"].get("structuredContent", {}).get("task_id")
+
+
+async def _wait_for_all(replicas: Replicas, task_ids: list[str]) -> list[str]:
+    """How each of these tasks has ended, as the server says that goes on."""
+    statuses = list[str]()
+    async with replicas.speaker(1) as other:
+        for some in [task_ids[at : at + 8] for at in range(0, len(task_ids), 8)]:
+            done = await other.call("get_video_task", task_id=" ".join(some), wait_seconds=30)
+            statuses += [each["task_status"] for each in done["structuredContent"]["tasks"]]
+    return statuses
+
+
+async def test_no_session_is_counted_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_table, "MAX_SESSIONS_OF_ONE", 2)
+    url = await create_database(os.environ[VARIABLE])
+    variables = {"GEEKAI_DATABASE_URL": url, **COMMON, **KEY}
+    async with team_server(tmp_path, variables=variables, build=build_server) as server:
+        token = server.add("alice")
+        answers = [await server.post(token) for _ in range(5)]
+        with_old_session = await server.post(token, Mcp_Session_Id="0" * 32)
+    await drop_database(url)
+
+    assert [each.status_code for each in (*answers, with_old_session)] == [200] * 6
+    assert not any("Mcp-Session-Id" in each.headers for each in answers)
+
+
+async def test_who_has_no_key_is_refused_in_words_where_others_have_one(tmp_path: Path) -> None:
+    url = await create_database(os.environ[VARIABLE])
+    variables = {"GEEKAI_DATABASE_URL": url, **COMMON, "GEEKAI_CLIENT_KEYS": "allow"}
+    async with team_server(tmp_path, variables=variables, build=build_server) as server:
+        headers = {"Authorization": f"Bearer {server.add('alice')}"}
+        async with http_client(f"{server.origin}/mcp", headers=headers) as client:
+            refused = await call(client, "generate_video", prompt="a fox")
+            models = await call(client, "list_video_models")
+    await drop_database(url)
+
+    assert refused.is_error
+    assert "There is no GeekAI key for your requests" in text(refused)
+    assert "X-GeekAI-Key" in text(refused)
+    assert "Nothing was charged." in text(refused)
+    assert not models.is_error
 
 
 async def test_what_would_make_servers_differ_is_refused_at_start(tmp_path: Path) -> None:
     url = await create_database(os.environ[VARIABLE])
-    key = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}
-    usual = {"GEEKAI_DATABASE_URL": url, **COMMON, **key}
+    usual = {"GEEKAI_DATABASE_URL": url, **COMMON, **KEY}
     over_sse = await run_cli(tmp_path, "serve", "--transport", "sse", "--port", "0", **usual)
     serve = ("serve", "--transport", "http", "--port", "0")
     without = [
         await run_cli(tmp_path, *serve, **{k: v for k, v in usual.items() if k not in left_out})
-        for left_out in ({"GEEKAI_SECRET"}, key.keys())
+        for left_out in ({"GEEKAI_SECRET"}, KEY.keys())
     ]
     await drop_database(url)
 

@@ -334,7 +334,7 @@ class Engine:
         return await self._watcher.fetch_again(task_id)
 
     async def locate_file(self, task: Task, *, wait_seconds: float) -> Task:
-        """The task with the path of its file on this machine, fetched anew if another has stored it.
+        """The task with the path of its file on this machine, which may be fetched anew for it.
 
         Raises:
             FileElsewhere: the file is not here, or not yet.

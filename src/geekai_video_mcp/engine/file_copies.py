@@ -15,8 +15,8 @@ class FileCopies(Protocol):
         """The path of the task's file on this machine; None if it is not here."""
         ...
 
-    def find_original(self, task: Task) -> str | None:
-        """The path of the file itself, and of no copy; None if it is not here."""
+    def place_of_original(self, task: Task) -> tuple[str, bool]:
+        """Where the file itself, and no copy, would be on this machine, and whether it is."""
         ...
 
     def prepare_folder(self) -> None:

@@ -75,10 +75,10 @@ class Retention:
     async def _delete(self, task: Task, keep_days: int) -> bool:
         """Whether the file was deleted now."""
         if (copies := self._context.copies) is not None:
-            path = await anyio.to_thread.run_sync(copies.find_original, task)
-            if path is None and not self._is_old(task, keep_days + 1):
+            place, is_here = await anyio.to_thread.run_sync(copies.place_of_original, task)
+            if not is_here and not self._is_old(task, keep_days + 1):
                 return False  # the machine that has it deletes it
-            task = replace(task, file_path=path)
+            task = replace(task, file_path=place)
         try:
             outcome = await anyio.to_thread.run_sync(self._context.delete_file, task)
         except OSError as exc:

@@ -30,15 +30,18 @@ class FileCopies:
 
     def find(self, task: Task) -> str | None:
         """The path of the task's file on this machine; None if it is not here."""
-        return self.find_original(task) or self._find_fetched(task)
+        path, is_here = self.place_of_original(task)
+        return path if is_here else self._find_fetched(task)
 
-    def find_original(self, task: Task) -> str | None:
-        """The path of the file itself, and of no copy; None if it is not here."""
+    def place_of_original(self, task: Task) -> tuple[str, bool]:
+        """Where the file itself, and no copy, would be on this machine, and whether it is."""
         recorded = Path(task.file_path or "")
-        # Elsewhere than in the output folder it is the path of another machine.
         usual = self._output_dir / recorded.name
-        here = recorded if recorded.is_relative_to(self._output_dir) else usual
-        return self._find_at(here, task) or self._find_at(usual, task)
+        # Elsewhere than in the output folder it is the path of another machine.
+        inside = recorded.is_relative_to(self._output_dir)
+        if inside and _is_file_of(task, recorded):
+            return str(recorded), True
+        return str(usual), _is_file_of(task, usual)
 
     def prepare_folder(self) -> None:
         """Make the folder for what is fetched anew.
@@ -66,12 +69,13 @@ class FileCopies:
         ending = f"-{short_id(task.id)}{Path(task.file_path or '').suffix}"
         with suppress(OSError):
             for each in self._folder.iterdir():
-                if each.name.endswith(ending) and (found := self._find_at(each, task)):
-                    return found
+                if each.name.endswith(ending) and _is_file_of(task, each):
+                    return str(each)
         return None
 
-    def _find_at(self, path: Path, task: Task) -> str | None:
-        with suppress(OSError):
-            if path.is_file() and task.file_bytes in {None, path.stat().st_size}:
-                return str(path)
-        return None
+
+def _is_file_of(task: Task, path: Path) -> bool:
+    """Whether there is a file that may be the task's, by its size."""
+    with suppress(OSError):
+        return path.is_file() and task.file_bytes in {None, path.stat().st_size}
+    return False
