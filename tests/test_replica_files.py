@@ -12,7 +12,7 @@ from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import FileElsewhere
-from support.fake_geekai import VIDEO
+from support.fake_geekai import VIDEO, answer_with_estimate
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
 from support.world import World, call, structured
 
@@ -31,6 +31,8 @@ async def machines(tmp_path: Path) -> AsyncGenerator[tuple[World, World]]:
     url = SecretStr(await create_database(os.environ[VARIABLE]))
     hosting = HostingSettings(database_url=url, keep_days=10)
     first = World(tmp_path / "first", hosting=hosting)
+    first.service.job_seconds = 0
+    first.service.on_create = answer_with_estimate(first.service, seconds=0)
     yield first, World(tmp_path / "second", hosting=hosting, service=first.service)
     await drop_database(url.get_secret_value())
 
@@ -141,6 +143,8 @@ async def test_a_file_that_is_kept_no_longer_is_not_fetched_anew(
     task_id = await make_video(first)
     second.clock_is_ahead = 10.5 * DAY
 
-    with pytest.raises(FileElsewhere, match="GEEKAI_KEEP_DAYS"):
-        await locate(second, task_id)
+    async with second.app(sweep=False) as app:
+        task = await app.engine.get_local(task_id)
+        with pytest.raises(FileElsewhere, match="GEEKAI_KEEP_DAYS"):
+            await app.engine.locate_file(task, wait_seconds=20)
     assert count_downloads(first) == 1

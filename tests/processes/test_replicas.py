@@ -390,7 +390,10 @@ async def test_a_server_that_is_stopped_under_load_loses_nothing(tmp_path: Path)
     """Behind nginx, which sends no request a second time; its clients do."""
     async with (
         running_replicas(
-            tmp_path, GEEKAI_MAX_VIDEOS_PER_DAY="10000", GEEKAI_MAX_IN_FLIGHT="10000"
+            tmp_path,
+            GEEKAI_MAX_VIDEOS_PER_DAY="10000",
+            GEEKAI_MAX_IN_FLIGHT="10000",
+            GEEKAI_REQUESTS_PER_SECOND="1000",
         ) as replicas,
         behind_nginx(replicas, tmp_path) as (url, certificate),
         trusting(certificate) as http,
