@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import anyio.to_thread
 
@@ -37,6 +37,7 @@ from geekai_video_mcp.errors import (
     hiding_folders,
 )
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
+from geekai_video_mcp.media.copies import FileCopies
 from geekai_video_mcp.media.deletion import delete_task_file
 from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from geekai_video_mcp.media.films import JoinedFilm, JoinRequest
 
 logger = logging.getLogger(__name__)
+
+FILE_WAIT_SECONDS: Final = 8.0
+"""Seconds that a request waits for the file of a task that it uses, if another machine has it."""
 
 
 class RenderPreview(Protocol):
@@ -119,6 +123,8 @@ class App:
     """Whether the caller is on another machine, and may see no path of this one."""
     links: FileLinks | None = None
     """What makes links to files; None where a path is all that a caller needs."""
+    keyless: bool = False
+    """Whether there is neither a key nor the sandbox, so that every request is refused."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +214,7 @@ async def open_app(
             check_folders=check_folders,
             join_film=partial(_join_film, settings, join_files),
             delete_file=partial(delete_task_file, settings.output_dir),
+            copies=FileCopies(settings.output_dir) if settings.hosting.database_url else None,
             quota_bytes=settings.hosting.quota_mb and settings.hosting.quota_mb * MEGABYTE,
             keep_days=settings.hosting.keep_days,
             resolve_parents=resolve_parents,
@@ -239,6 +246,8 @@ async def open_app(
             tenant=settings.tenant,
             remote=remote,
             links=links,
+            # The sandbox keeps its tasks in one process, and there are several.
+            keyless=settings.sandbox and settings.hosting.database_url is not None,
             operations=base.operations,
         )
 
@@ -300,6 +309,7 @@ def _create_media_resolver(
         account=settings.account,
         service_url=settings.base_url,
         find_task=partial(engine.find_or_import, minimum=MIN_DIGITS_TO_SPEND),
+        locate_file=partial(engine.locate_file, wait_seconds=FILE_WAIT_SECONDS),
         remote=is_remote(settings),
         decoding=decoding,
         run_worker=run_worker,

@@ -15,6 +15,7 @@ from geekai_video_mcp.domain.tasks import FileUpdate, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Connections
 from geekai_video_mcp.errors import ServiceUnavailable, hiding_folders
+from geekai_video_mcp.media.copies import copies_folder
 from geekai_video_mcp.quoting import quote
 
 if TYPE_CHECKING:
@@ -67,9 +68,12 @@ async def open_connections(
     client, downloader = await anyio.to_thread.run_sync(
         _create_clients, settings, transport, clock, inspect_file
     )
+    client = await stack.enter_async_context(client)
+    downloader = await stack.enter_async_context(downloader)
     return Connections(
-        client=await stack.enter_async_context(client),
-        downloader=_TenantsDownloader(await stack.enter_async_context(downloader), settings),
+        client=client,
+        downloader=_TenantsDownloader(downloader, settings),
+        copier=_TenantsDownloader(downloader.into(copies_folder(settings.output_dir)), settings),
     )
 
 

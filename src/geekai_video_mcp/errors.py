@@ -10,6 +10,7 @@ GeekAIVideoError
 ├── LedgerTooNew          the operator: the task database belongs to a newer version of this server
 ├── ServiceUnavailable    time: the same call may work later
 ├── DownloadFailed        time, or the user: a finished result could not be fetched; it has a link
+├── FileElsewhere         time, or the operator: a result is on another machine of this service
 ├── JoinFailed            the user: parts could not be joined into a film
 ├── SubmissionUnknown     a person: the POST was not answered; only they may have it sent again
 ├── ConsentNotGiven       a person: they have to agree to the payment and did not
@@ -226,6 +227,20 @@ class DownloadFailed(GeekAIVideoError):
     def hide_folders(self) -> None:
         super().hide_folders()
         self.reason = hide_folders(self.reason)
+
+
+class FileElsewhere(GeekAIVideoError):
+    """The file of a finished task is on another machine alone.
+
+    `passing`: whether it is being fetched, and may be here soon.
+    """
+
+    def __init__(self, name: str, why: str, remedy: str, *, passing: bool = False) -> None:
+        super().__init__(
+            f"The file of task {name} is not on this server, {as_sentence(why)}",
+            remedy=as_sentence(remedy),
+        )
+        self.passing = passing
 
 
 class JoinFailed(GeekAIVideoError):

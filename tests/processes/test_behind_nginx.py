@@ -1,13 +1,8 @@
 """The server behind nginx with `deploy/nginx.conf`: TLS, a prefix, streams, limits, a crowd."""
 
-import contextlib
-import os
 import re
-import shutil
-import socket
 import ssl
-import subprocess
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,35 +14,19 @@ import pytest
 
 from geekai_video_mcp.config.write_tokens import add_token
 from support.handshake import HELLO
-from support.missing import skip_test
+from support.nginx import nginx_before
 from support.process import SERVE, http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.sampling import sample
 from support.team_server import team_settings
 from support.world import Era, call, structured, text
 
-CONF = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 PROXY = {
     "GEEKAI_TRUSTED_PROXIES": "127.0.0.1",
     "GEEKAI_ALLOWED_HOSTS": "video.example.com",
     "GEEKAI_MAX_CALLS_PER_MINUTE": "100000",
 }
 CLIENTS = 200
-NGINX = """
-{user}daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
-events {{ worker_connections 2048; }}
-http {{
-    access_log {folder}/access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/site.conf;
-}}
-"""
 CALL: dict[str, Any] = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -76,61 +55,6 @@ class Site:
             yield client
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return found.getsockname()[1]
-
-
-def make_certificate(folder: Path) -> Path:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        skip_test("without openssl there is no certificate for nginx")
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
-    subprocess.run(command, check=True, capture_output=True, timeout=20)  # noqa: S603 - our own words
-    return folder / "certificate.pem"
-
-
-@contextlib.contextmanager
-def nginx_before(origin: str, folder: Path, *, at_root: bool) -> Generator[tuple[str, Path]]:
-    """Run nginx with our configuration before the server at *origin*; yields URL, certificate."""
-    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-    if nginx is None:
-        skip_test("nginx is not installed: the server was not tried behind it")
-    folder.mkdir()
-    certificate, port = make_certificate(folder), free_port()
-    site = CONF.read_text("utf-8")
-    for there, here in {
-        "server server:8765": f"server {origin.removeprefix('http://')}",
-        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        "/run/secrets/tls_certificate": str(certificate),
-        "/run/secrets/tls_key": str(folder / "key.pem"),
-    }.items():
-        assert there in site
-        site = site.replace(there, here)
-    if at_root:  # as its first lines say
-        site = re.sub(r".*X-Forwarded-Prefix.*\n", "", site).replace("/studio/", "/")
-    # Its workers have to write into a folder that only this user may enter.
-    user = "user root;\n" if hasattr(os, "getuid") and os.getuid() == 0 else ""
-    (folder / "site.conf").write_text(site, "utf-8")
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, user=user), "utf-8")
-    command = [nginx, "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    with (folder / "stderr").open("wb") as stderr:
-        process = subprocess.Popen(command, stderr=stderr)  # noqa: S603 - our own words
-    try:
-        for _ in range(500):
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=0.05).close()
-                break
-            assert process.poll() is None, (folder / "stderr").read_text("utf-8")
-        yield f"https://localhost:{port}{'' if at_root else '/studio'}", certificate
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
 @asynccontextmanager
 async def hosted(folder: Path, *, at_root: bool = False) -> AsyncGenerator[Site]:
     add_token(team_settings(folder), "alice", "alice", {})  # it does not start without one
@@ -138,7 +62,7 @@ async def hosted(folder: Path, *, at_root: bool = False) -> AsyncGenerator[Site]
         running_provider() as service,
         http_server(folder, *SERVE, **service.settings, **PROXY) as origin,
     ):
-        with nginx_before(origin, folder / "nginx", at_root=at_root) as (url, certificate):
+        with nginx_before([origin], folder / "nginx", at_root=at_root) as (url, certificate):
             yield Site(
                 url=url,
                 headers=token_header(folder),
@@ -227,7 +151,7 @@ async def test_a_tenants_file_is_fetched_by_its_link_in_parts(
     async with http_server(tmp_path / "nowhere", "sandbox", "--port", "0") as sandbox:
         service = {"GEEKAI_BASE_URL": f"{sandbox}/api/v1", "GEEKAI_API_KEY": "sk-any"}
         async with http_server(tmp_path, *SERVE, **service, **PROXY) as origin:
-            with nginx_before(origin, tmp_path / "nginx", at_root=False) as (url, certificate):
+            with nginx_before([origin], tmp_path / "nginx", at_root=False) as (url, certificate):
                 monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
                 async with http_client(f"{url}/mcp", headers=token) as client:
                     made = structured(

@@ -27,6 +27,8 @@ class Provider:
     base: str
     file: bytes = VIDEO
     """What every task makes."""
+    links_have_ended: bool = False
+    files_read: int = 0
     hides_from_others: bool = False
     """Whether a task is known to the key alone with which it was made."""
     prompts: list[str] = field(default_factory=list[str])
@@ -35,11 +37,18 @@ class Provider:
     released: set[str] = field(default_factory=set[str])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The prompt or the id of each request, and the key that it came with."""
+    asked: anyio.Event = field(default_factory=anyio.Event)
+    """Set at the next request; whoever waits for one replaces it before."""
 
     @property
     def settings(self) -> dict[str, str]:
         """Settings of a server that uses this provider."""
         return {"GEEKAI_BASE_URL": self.base, "GEEKAI_API_KEY": "sk-any"}
+
+    async def wait_for_request(self) -> None:
+        """Return at the next request that comes."""
+        self.asked = anyio.Event()
+        await self.asked.wait()
 
     async def create(self, request: Request) -> Response:
         self.prompts.append((await request.json())["prompt"])
@@ -68,9 +77,13 @@ class Provider:
         return (prompt, request.headers["Authorization"].removeprefix("Bearer ")) in self.keys
 
     def _record_key(self, what: str, request: Request) -> None:
+        self.asked.set()
         self.keys.append((what, request.headers["Authorization"].removeprefix("Bearer ")))
 
     async def get_file(self, _: Request) -> Response:
+        if self.links_have_ended:
+            return Response(status_code=404)
+        self.files_read += 1
         return Response(self.file, media_type="video/mp4")
 
 

@@ -63,7 +63,7 @@ class RawHttpClient:
             await self._read_response(self.events, 0)
         else:
             async with self.stream(message) as response:
-                self.session_id = response.headers["Mcp-Session-Id"]
+                self.session_id = response.headers.get("Mcp-Session-Id")
                 await response.aread()
         await self.post({"jsonrpc": "2.0", "method": "notifications/initialized"})
 

@@ -18,6 +18,7 @@ from geekai_video_mcp.cli.access import (
     refuse_to_be_open,
 )
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.cli.replicas import require_common_settings
 from geekai_video_mcp.config.tokens_file import LiveTokens
 from geekai_video_mcp.domain.public_hosts import is_loopback
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
@@ -67,7 +68,9 @@ def prepare_http(
     """
     transport = choose_transport(arguments, settings)
     live = LiveTokens(settings)
-    refuse_to_be_open(arguments, settings, live.read())
+    tokens = live.read()
+    require_common_settings(settings, tokens)
+    refuse_to_be_open(arguments, settings, tokens)
     access = decide_access(
         settings, live, no_token=arguments.no_token, exposed=is_exposed(arguments, settings)
     )
@@ -114,6 +117,12 @@ def prepare_http(
     )
     origin = origin_url(listener)
     print_notice(f"MCP at {origin}{_PATHS[transport]} (press Ctrl-C to stop)")
+    if transport != arguments.transport:
+        print_notice(
+            "SSE is off, because with GEEKAI_DATABASE_URL several servers answer, and a session"
+            " over SSE lives in one of them: --sse serves it as well, if the proxy sends each"
+            " client to the same server every time."
+        )
     if access.verifier is not None:
         print_notice(_token_notice(arguments, settings, origin, access))
     elif not settings.sandbox:

@@ -74,6 +74,10 @@ def _parse_root_path(text: str) -> str:
 def _run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     if arguments.transport == "stdio":
+        if settings.hosting.database_url is not None:
+            from geekai_video_mcp.cli.replicas import require_key
+
+            require_key(settings)
         from geekai_video_mcp.server.stdio import serve_stdio
 
         shutdown = _GracefulShutdown(partial(_open_app, settings))

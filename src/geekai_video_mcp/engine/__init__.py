@@ -38,6 +38,7 @@ from geekai_video_mcp.engine.film_maker import FilmMaker, FilmResult
 from geekai_video_mcp.engine.finder import TaskFinder
 from geekai_video_mcp.engine.follower import Follower, Until
 from geekai_video_mcp.engine.forecaster import Forecaster
+from geekai_video_mcp.engine.local_files import LocalFiles
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.operations import Operations
 from geekai_video_mcp.engine.pending_submission import PendingSubmission
@@ -101,7 +102,8 @@ class Engine:
         self._forecaster = Forecaster(context)
         self._submitter = Submitter(context)
         self._watcher = Watcher(context, start=self.start_background)
-        self._film_maker = FilmMaker(context, start=self.start_background)
+        self._local_files = LocalFiles(context, start=self.start_background)
+        self._film_maker = FilmMaker(context, self._local_files, start=self.start_background)
         self._follower = Follower(context, start=self.start_background)
         self._finder = TaskFinder(context, self._watcher, start=self.start_background)
         self._delivery_recorder = DeliveryRecorder(context, start=self.start_background)
@@ -129,6 +131,11 @@ class Engine:
     def may_import(self) -> bool:
         """Whether a task that only the service knows is taken for this tenant's own."""
         return self._context.may_import
+
+    @property
+    def has_copies(self) -> bool:
+        """Whether the ledger is of several machines."""
+        return self._context.copies is not None
 
     def apply(self, *, limits: Limits | None, may_import: bool) -> None:
         """Judge by these from the next request on."""
@@ -326,6 +333,14 @@ class Engine:
         """
         return await self._watcher.fetch_again(task_id)
 
+    async def locate_file(self, task: Task, *, wait_seconds: float) -> Task:
+        """The task with the path of its file on this machine, which may be fetched anew for it.
+
+        Raises:
+            FileElsewhere: the file is not here, or not yet.
+        """
+        return await self._local_files.locate(task, wait_seconds=wait_seconds)
+
     async def get_local(self, task_id: str) -> Task:
         """The task of this id of ours, from the ledger alone: the service is not asked.
 
@@ -372,7 +387,8 @@ class Engine:
         while True:
             await run_guarded(self._recovery.sweep)
             await run_guarded(self._film_maker.resume_orphans)
-            await anyio.sleep(SWEEP_INTERVAL)
+            with anyio.move_on_after(SWEEP_INTERVAL):
+                await self._context.processes.wait_for_end()
 
     def start_background(self, job: Job, *args: object) -> None:
         """Run *job* in the background; it ends with the engine at the latest."""

@@ -27,6 +27,7 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.engine.counters import Counters, TenantCounters
 from geekai_video_mcp.engine.drain import Drain
+from geekai_video_mcp.engine.file_copies import FileCopies
 from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.signals import ChangeSignals
 from geekai_video_mcp.errors import (
@@ -126,6 +127,8 @@ class Connections:
 
     client: ProviderClient
     downloader: Downloader
+    copier: Downloader | None = None
+    """Downloads what another machine has stored, as a copy for this one."""
 
 
 @dataclass(kw_only=True)
@@ -148,6 +151,8 @@ class EngineContext:
     join_film: JoinFilm
     resolve_parents: ParentResolver
     delete_file: DeleteFile
+    copies: FileCopies | None = None
+    """Where files are that other machines have stored; None if the ledger is of one machine."""
     quota_bytes: int | None = None
     """Bytes that the tenant's files may take; None for no quota."""
     keep_days: int | None = None

@@ -35,9 +35,11 @@ from geekai_video_mcp.domain.tasks import (
 )
 from geekai_video_mcp.engine.context import EngineContext, JoinedParts, JoinPlan, PlannedPart
 from geekai_video_mcp.engine.exceptions import describe_exception, log_exception
+from geekai_video_mcp.engine.local_files import LocalFiles
 from geekai_video_mcp.errors import (
     BUSY,
     DATABASE,
+    FileElsewhere,
     GeekAIVideoError,
     RequestRefused,
     StorageUnavailable,
@@ -46,6 +48,8 @@ from geekai_video_mcp.errors import (
 
 RECORD_TIMEOUT: Final = 12.0
 """Seconds that a call waits for its film to be recorded while another process holds the ledger."""
+FILE_WAIT_SECONDS: Final = 8.0
+"""Seconds that each part is waited for, if another machine has stored it."""
 RECORD_RETRY_DELAY: Final = 5.0
 """Seconds between attempts to record that a film is finished, on a disk that fails."""
 MAX_ATTEMPTS: Final = 20
@@ -98,8 +102,11 @@ class _PendingFilm:
 class FilmMaker:
     """Makes the films of this process."""
 
-    def __init__(self, context: EngineContext, *, start: Callable[..., None]) -> None:
+    def __init__(
+        self, context: EngineContext, local_files: LocalFiles, *, start: Callable[..., None]
+    ) -> None:
         self._context = context
+        self._local_files = local_files
         self._start = start
         self._shares = context.work.film_shares
 
@@ -167,6 +174,10 @@ class FilmMaker:
             return film_checks.unknown_task(name)
         if problem := film_checks.find_part_problem(name, part, task):
             return problem
+        try:
+            task = await self._local_files.locate(task, wait_seconds=FILE_WAIT_SECONDS)
+        except FileElsewhere as exc:
+            return PartProblem(f"{name}: {exc.message}")
         size = await anyio.to_thread.run_sync(_file_size, task)
         if size is None:
             return film_checks.missing_file(name, task)
@@ -201,7 +212,7 @@ class FilmMaker:
             storage = await self._context.ledger.storage_use(self._context.quota_bytes)
             while True:
                 self._shares[film.id] = 0.0  # so that no sweep takes it for one that was left
-                choose = partial(_choose_film, film, storage=storage)
+                choose = partial(_choose_film, film, storage=storage, has_file=self._has_file)
                 try:
                     pending.chosen = await self._context.ledger.add_film(film, choose)
                     break
@@ -297,6 +308,12 @@ class FilmMaker:
             task = found
         return str(task.request.get("prompt") or "")
 
+    def _has_file(self, film: Task) -> bool:
+        """Whether the film's file is where it was stored, and as long as it was."""
+        if film.file_bytes is not None and (copies := self._context.copies) is not None:
+            return copies.find(film) is not None
+        return film.file_bytes is not None and _file_size(film) == film.file_bytes
+
     def _observation(self, film: Task, status: Status) -> Observation:
         return Observation(
             status=status, at=self._context.clock(), owner=film.owner, attempt=film.attempt
@@ -323,17 +340,18 @@ class FilmMaker:
                 return
 
 
-def _choose_film(film: Task, same: Sequence[Task], *, storage: StorageUse | None) -> Task:
+def _choose_film(
+    film: Task,
+    same: Sequence[Task],
+    *,
+    storage: StorageUse | None,
+    has_file: Callable[[Task], bool],
+) -> Task:
     """The film itself, which needs room in the quota, or an earlier one of the same parts."""
-    chosen = film_checks.choose_film(film, same, has_file=_has_file)
+    chosen = film_checks.choose_film(film, same, has_file=has_file)
     if chosen is film:
         check_quota(film, storage)
     return chosen
-
-
-def _has_file(film: Task) -> bool:
-    """Whether the film's file is where it was stored, and as long as it was."""
-    return film.file_bytes is not None and _file_size(film) == film.file_bytes
 
 
 def _file_size(task: Task) -> int | None:

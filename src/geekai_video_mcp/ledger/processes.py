@@ -30,3 +30,10 @@ class Processes(Protocol):
         After it no process of *about* is in doubt, unless nobody can be asked.
         """
         ...
+
+    async def wait_for_end(self) -> None:
+        """Return when another process is found to have ended; never, where nothing is told of it.
+
+        Whoever waits looks by himself from time to time as well.
+        """
+        ...

@@ -4,6 +4,7 @@ A dry run passes through here as well, so that it says what the call would.
 """
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
 from geekai_video_mcp.app import App
@@ -12,12 +13,28 @@ from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import CheckedRequest, LiveModel
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.errors import NotAuthorised, RequestRefused
 from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments.frame_size import spell_settings
 
 _TOOL: Final[Mapping[str, str]] = {"video": "generate_video", "image": "generate_image"}
 """What makes each kind of media."""
+
+
+def require_key(app: App) -> None:
+    """Refuse a request of whoever has no key where the sandbox cannot take it.
+
+    Raises:
+        NotAuthorised: there is no key.
+    """
+    if app.keyless:
+        raise NotAuthorised(
+            "There is no GeekAI key for your requests, and where several servers share a database"
+            " the sandbox is not used in its place",
+            status_code=HTTPStatus.UNAUTHORIZED,
+            remedy="Tell the user that the server's operator gives them a key in the tokens file;"
+            " with GEEKAI_CLIENT_KEYS=allow a client may send its own in X-GeekAI-Key.",
+        )
 
 
 async def check_generation(

@@ -4,7 +4,7 @@ import base64
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Final, Literal, NamedTuple, Protocol
 
 import anyio
 from mcp.server.session import ServerSession
@@ -18,6 +18,7 @@ from geekai_video_mcp.domain.tasks import (
     Task,
 )
 from geekai_video_mcp.engine.exceptions import log_exception
+from geekai_video_mcp.errors import FileElsewhere
 from geekai_video_mcp.server import views
 from geekai_video_mcp.server.file_places import link_to_file, place_of_picture
 from geekai_video_mcp.server.pictures import (
@@ -29,6 +30,8 @@ from geekai_video_mcp.server.pictures import (
 )
 from geekai_video_mcp.server.resource_links import file_resource, task_resource
 
+FILE_WAIT_SECONDS: Final = 5.0
+"""Seconds that a result waits for a file that another machine has stored."""
 ViewChoice = View | Literal["none"]
 """What `get_video_task` takes as `view`."""
 
@@ -147,7 +150,10 @@ def _structure(report: views.TaskReport) -> views.Film | views.Generation:
 
 async def _render(app: App, task: Task, view: View) -> RenderedView | None:
     try:
-        return await render_view(app, [task], view=view)
+        here = await app.engine.locate_file(task, wait_seconds=FILE_WAIT_SECONDS)
+        return await render_view(app, [here], view=view)
+    except FileElsewhere:
+        return None  # `view_video` says why
     except Exception as exc:  # noqa: BLE001 - without a picture, the caller still gets the task
         log_exception(render_view, exc)
         return None

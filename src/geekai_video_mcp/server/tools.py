@@ -29,7 +29,7 @@ from geekai_video_mcp.server.arguments import (
 )
 from geekai_video_mcp.server.confirmation import request_consent
 from geekai_video_mcp.server.file_places import error_for, link_to_file
-from geekai_video_mcp.server.request_checks import check_generation
+from geekai_video_mcp.server.request_checks import check_generation, require_key
 from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, call_received_at
 from geekai_video_mcp.server.views import model_card, model_list
@@ -47,6 +47,7 @@ async def generate(args: Generate, app: App, ctx: "Context[App]") -> Answer:
     started, task_id = call_received_at(), None
     key, variation = args.idempotency_key, args.variation
     with nothing_charged():
+        require_key(app)
         given = args.to_request(default_model=app.default_models[args.media])
         request = await app.media.resolve(
             given, args.media_fields, list_roots=partial(list_root_folders, ctx)

@@ -22,7 +22,7 @@ from geekai_video_mcp.domain.tasks import (
     Media,
     Task,
 )
-from geekai_video_mcp.errors import TaskNotFound
+from geekai_video_mcp.errors import FileElsewhere, TaskNotFound
 from geekai_video_mcp.media.inspection import REASONS, Reason
 from geekai_video_mcp.media.preview import ShownFile
 from geekai_video_mcp.quoting import (
@@ -46,6 +46,8 @@ from geekai_video_mcp.server.views.times import length_and_size
 
 ANSWER_DEADLINE: Final = 17.0
 """Seconds in which the call is answered, whatever the disk and the decoders do."""
+FILE_WAIT_SECONDS: Final = 8.0
+"""Seconds of it for files that another machine has stored."""
 TOO_LATE: Final = (
     "The picture was not ready in time, because this computer is busy. Call view_video again; with"
     " fewer tasks it is faster."
@@ -70,6 +72,7 @@ async def view_video(args: ViewVideo, app: App, ctx: "Context[App]") -> CallTool
 
 async def _show_tasks(app: App, args: ViewVideo, *, inline: bool) -> CallToolResult:
     found = [await _find_task(app, task_id) for task_id in args.task_ids]
+    found = await _locate_files(app, found)
     entries = list(
         {entry.task.id if entry.task else entry.problem: entry for entry in found}.values()
     )
@@ -145,6 +148,24 @@ async def _find_task(app: App, task_id: str) -> Entry:
             f" list_video_tasks lists the recorded tasks{elsewhere}.",
         )
     return Entry(task, _problem_of(task, at=app.clock()))
+
+
+async def _locate_files(app: App, entries: Sequence[Entry]) -> list[Entry]:
+    """The tasks with the files that this machine has, or can have in time."""
+    located = list(entries)
+
+    async def locate(number: int, task: Task) -> None:
+        try:
+            here = await app.engine.locate_file(task, wait_seconds=FILE_WAIT_SECONDS)
+            located[number] = Entry(here, None)
+        except FileElsewhere as exc:
+            located[number] = Entry(task, exc.message)
+
+    async with anyio.create_task_group() as group:
+        for number, (task, problem) in enumerate(entries):
+            if task is not None and problem is None:
+                group.start_soon(locate, number, task)
+    return located
 
 
 def _problem_of(task: Task, *, at: float) -> str | None:

@@ -294,7 +294,8 @@ class TenantApps:
     async def _tend(self) -> None:
         with self._tending:
             while True:
-                await anyio.sleep(TEND_INTERVAL)
+                with anyio.move_on_after(TEND_INTERVAL):
+                    await self._base.processes.wait_for_end()
                 try:
                     await self._tend_once()
                 except GeekAIVideoError as exc:

@@ -1,10 +1,11 @@
 """Which processes are alive: each holds a session lock of the database while it runs.
 
 The database frees a lock when its session ends, however its process ends. Every second each process
-reads which locks are held. A process is taken for dead only if it was known before and its lock was
-missing afterwards, so that one that has just begun is never taken for dead. A process that loses
-its own session is dead to the others until it is back: what it was sending becomes `unknown`, and
-its late answer still counts.
+reads which locks are held. A process is taken for dead only if its lock was seen, or it was asked
+about, before the lock was found missing, so that one that has just begun is never taken for dead. A
+process that loses its own session is dead to the others until it is back: what it was sending
+becomes `unknown`, and its late answer still counts. After a restart of the database all have lost
+theirs, so nobody judges in the first seconds after that.
 """
 
 import logging
@@ -29,6 +30,9 @@ READ_INTERVAL: Final = 1.0
 """Seconds between two reads of the locks that are held."""
 READ_TIMEOUT: Final = 5.0
 """Seconds after which a session that does not answer is given up."""
+RECONNECTION_SECONDS: Final = 5.0
+"""Seconds after the loss of its own session in which a process takes nobody else for dead: they may
+have lost theirs as well."""
 MAX_RETRY_DELAY: Final = 8.0
 """Seconds between attempts to connect again, at the most."""
 CLOCK_READ_SECONDS: Final = 1.0
@@ -51,11 +55,15 @@ class PostgresProcesses:
         self.own_id: Final = secrets.token_hex(16)
         self._connection: asyncpg.Connection[Any] | None = None
         self._lock: Final = anyio.Lock()
-        self._known: set[str] = set()
-        """Processes that were asked about before the locks were read for the last time."""
-        self._asked: set[str] = set()
-        """Processes that were asked about since then: nothing is known of them yet."""
+        self._watched: set[int] = set()
+        """The locks that were once held, or asked about."""
         self._held = frozenset[int]()
+        self._gone: set[int] = set()
+        """Those of them that were found missing."""
+        self._ended = anyio.Event()
+        """Set, and replaced, when another one is found missing."""
+        self._judges_from = 0.0
+        """When a lock that is missing means that its process has ended; monotonic seconds."""
         self._clock_offset: float | None = None
 
     @asynccontextmanager
@@ -82,13 +90,15 @@ class PostgresProcesses:
 
     def is_alive(self, process_id: str) -> bool:
         """Whether the process with this id still runs, or may still run for all that is known."""
-        if process_id == self.own_id or _lock_key(process_id) in self._held:
-            self._known.add(process_id)
+        key = _lock_key(process_id)
+        if process_id == self.own_id or key in self._held:
             return True
-        if self._connection is not None and process_id in self._known:
-            return False
-        self._asked.add(process_id)
-        return True
+        self._watched.add(key)
+        return self._connection is None or key not in self._gone
+
+    async def wait_for_end(self) -> None:
+        """Return when the lock of another process is found to be free, a second later at most."""
+        await self._ended.wait()
 
     def ensure_own_lock(self) -> None:
         """Refuse new requests while the others take this process for dead.
@@ -107,10 +117,11 @@ class PostgresProcesses:
     async def refresh(self, about: Iterable[str] = ()) -> None:
         """Read which locks are held, over a new session if the last one was lost.
 
-        Those of *about* count as known before: what is read of them holds.
+        Those of *about* count as asked about before: what is read of them holds.
         """
         async with self._lock:
-            asked, self._asked = self._asked.union(about), set()
+            self._watched.update(map(_lock_key, about))
+            watched = frozenset(self._watched)  # before the locks are read
             try:
                 with anyio.fail_after(READ_TIMEOUT):
                     if self._connection is None:
@@ -118,7 +129,6 @@ class PostgresProcesses:
                     began = time.time()
                     row = await self._connection.fetchrow(_SELECT_LOCKS)
             except FAILURES as exc:
-                self._asked |= asked
                 if self._connection is not None:
                     logger.warning("the task database: %s", describe_failure(exc))
                 self._give_up_session()
@@ -127,8 +137,17 @@ class PostgresProcesses:
             now = time.time()
             if self._clock_offset is None or 0 <= now - began <= CLOCK_READ_SECONDS:
                 self._clock_offset = row["now"] - (began + now) / 2
-            self._held = frozenset(row["keys"])
-            self._known |= asked
+            self._take_locks(frozenset(row["keys"]), watched=watched)
+
+    def _take_locks(self, held: frozenset[int], *, watched: frozenset[int]) -> None:
+        self._held = held
+        self._watched |= held
+        self._gone -= held
+        missing = watched - held - self._gone
+        if missing and time.monotonic() >= self._judges_from:
+            self._gone |= missing
+            self._ended.set()
+            self._ended = anyio.Event()
 
     async def _register(self) -> "asyncpg.Connection[Any]":
         connection = await connect(self._url)
@@ -150,6 +169,7 @@ class PostgresProcesses:
 
     def _give_up_session(self) -> None:
         connection, self._connection = self._connection, None
+        self._judges_from = time.monotonic() + RECONNECTION_SECONDS
         if connection is not None:
             connection.terminate()
 

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
+import anyio
+
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.file_locks import try_lock
 from geekai_video_mcp.ledger.sqlite.database_file import VARIABLE, create_folder, folder_error
@@ -115,6 +117,10 @@ class ProcessRegistry:
         """Remove the lock files of processes that have ended; whom it is about makes no odds."""
         del about
         self.remove_stale()
+
+    async def wait_for_end(self) -> None:
+        """Never return: a lock file says nothing when it is unlocked."""
+        await anyio.sleep_forever()
 
     def remove_stale(self) -> None:
         """As `refresh`."""

@@ -6,6 +6,7 @@ next download resumes, or the video under its final name; never an incomplete vi
 never a false record in the ledger. The ledger itself may not enter: the watcher records.
 """
 
+import copy
 import errno
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -65,6 +66,12 @@ class ResultDownloader:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._client.aclose()
+
+    def into(self, folder: Path) -> Self:
+        """The same over the same connections, with another output folder."""
+        same = copy.copy(self)
+        same._output_dir = folder  # noqa: SLF001 - our own class
+        return same
 
     async def download(self, task: Task) -> FileUpdate:
         """Download the task's result and publish it; `lost` when the link is dead.

@@ -36,7 +36,12 @@ from geekai_video_mcp.domain.tasks import (
     Task,
 )
 from geekai_video_mcp.domain.waiting import ParentState, parent_state
-from geekai_video_mcp.errors import RequestRefused, ServiceUnavailable, TaskNotFound
+from geekai_video_mcp.errors import (
+    FileElsewhere,
+    RequestRefused,
+    ServiceUnavailable,
+    TaskNotFound,
+)
 from geekai_video_mcp.media.child_process import RunWorker, run_worker
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, read_file
 from geekai_video_mcp.media.inputs.picture_folders import ListFolders, PictureFolders
@@ -65,6 +70,8 @@ ANSWER_MARGIN: Final = 0.1
 
 
 FindTask = Callable[[str], Awaitable[Task]]
+LocateFile = Callable[[Task], Awaitable[Task]]
+"""Gives the task with the path at which its file is on this machine."""
 
 
 @dataclass
@@ -87,6 +94,7 @@ class MediaResolver:
         account: str,
         service_url: str,
         find_task: FindTask,
+        locate_file: LocateFile | None = None,
         remote: bool = False,
         decoding: "DecodingQueue | None" = None,
         run_worker: RunWorker = run_worker,
@@ -101,6 +109,7 @@ class MediaResolver:
         self.service_url = service_url
         """Where links may lead that lead nowhere else."""
         self._find_task = find_task
+        self._locate_file = locate_file
         self._remote = remote
         self._run_worker = run_worker
         self._clock = clock
@@ -274,6 +283,8 @@ class MediaResolver:
 
     async def _picture_of(self, task: Task, where: str) -> str:
         """What a picture task made: its file, or its link while there is none."""
+        with suppress(FileElsewhere):
+            task = await self._located(task)
         if task.file_path is not None and task.file_status is FileStatus.STORED:
             path = Path(task.file_path)
             with suppress(Unreadable):
@@ -287,6 +298,11 @@ class MediaResolver:
 
     async def _frame_of(self, task: Task, seconds: float | None, where: str) -> str:
         """A frame of a video task's file: the last one, or that at *seconds*."""
+        try:
+            task = await self._located(task)
+        except FileElsewhere as exc:
+            code = NOT_IN_TIME if exc.passing else "invalid_arguments"
+            raise RequestRefused(f"{where}: {exc.message}", code=code, remedy="") from exc
         if task.file_path is not None and task.file_status is FileStatus.STORED:
             which = ["last"] if seconds is None else ["still", str(seconds)]
             done = await self._decode(["preview", task.file_path, *which], b"")
@@ -300,6 +316,9 @@ class MediaResolver:
             if png:
                 return await self._encode(png, where)
         raise self._no_file(task, where)
+
+    async def _located(self, task: Task) -> Task:
+        return await self._locate_file(task) if self._locate_file is not None else task
 
     async def _decode(
         self, arguments: Sequence[str], content: bytes

@@ -26,6 +26,7 @@ from geekai_video_mcp.server.http.body_guard import BodyGuard
 from geekai_video_mcp.server.http.drain_gate import DrainGate
 from geekai_video_mcp.server.http.file_links import FILES_PATH, FileLinkSigner
 from geekai_video_mcp.server.http.files import FileServer
+from geekai_video_mcp.server.http.no_sessions import RefuseSessions
 from geekai_video_mcp.server.http.principals import KEY_HEADER, IdentifyPrincipal
 from geekai_video_mcp.server.http.probes import probe_routes
 from geekai_video_mcp.server.http.protected_resource import metadata_routes
@@ -85,7 +86,7 @@ def build_http(
         stateless=stateless,
     )
     app: ASGIApp = RestorePrefix(served)
-    app = UnreadStreams(BodyGuard(AcceptJson(app)))
+    app = UnreadStreams(BodyGuard(AcceptJson(RefuseSessions(app) if stateless else app)))
     app = IdentifyPrincipal(app, client_keys=client_keys)
     app = LimitRequests(app, max_calls_per_minute=max_calls_per_minute)
     if verifier is not None:

@@ -11,7 +11,7 @@ import logging
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -24,7 +24,7 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Task
-from geekai_video_mcp.errors import GeekAIVideoError, TaskNotFound
+from geekai_video_mcp.errors import FileElsewhere, GeekAIVideoError, TaskNotFound
 from geekai_video_mcp.media.digests import hash_file
 from geekai_video_mcp.media.inputs.allowed_files import Unreadable, opened_in_folder
 from geekai_video_mcp.media.saved_pictures import MAX_BYTES, is_saved_picture
@@ -41,6 +41,7 @@ from geekai_video_mcp.server.http.file_responses import (
     respond_with_file,
 )
 from geekai_video_mcp.server.http.refusals import build_refusal
+from geekai_video_mcp.server.pictures import View, render_view
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +70,16 @@ _SAVED: Final = {
     ".heic": "image/heic",
     ".heif": "image/heif",
 }
+_VIEWS: Final[Mapping[str, View]] = {"frames.jpg": "frames", "cover.jpg": "cover"}
+"""The pictures that can be made anew, by the last part of their name."""
 _AFTER_LINK: Final = ".,;:!?)]}>*'\""
 """What ends a sentence or an emphasis, and is often taken for a part of the link before it."""
 _KEPT_DIGESTS: Final = 2000
 """Files whose content is known while they are not changed: each is read once."""
+FILE_WAIT_SECONDS: Final = 45.0
+"""Seconds that a browser waits for a file that another machine has stored: a proxy waits longer."""
+_COMING_SECONDS: Final = 10
+"""Seconds after which a file that is being fetched may be here."""
 
 
 class FileGone(Exception):
@@ -101,27 +108,43 @@ class FileServer:
             if linked is None or app is None:
                 return _build_not_found()
             task = await app.engine.get_local(linked.task_id)
+            task = await app.engine.locate_file(task, wait_seconds=FILE_WAIT_SECONDS)
         except TaskNotFound:
             return _build_not_found()
+        except FileElsewhere as exc:
+            return _build_elsewhere(exc)
         except GeekAIVideoError as exc:
             logger.warning("a file could not be looked up: %s", exc.message)
             return _build_unavailable()
         try:
-            file = await anyio.to_thread.run_sync(
-                self._open_linked, app.output_dir, task, linked.kind, name
-            )
+            file = await self._open_linked(app, task, linked.kind, name)
         except FileGone:
             return _build_gone(task, linked.kind)
         saves = "download" in request.query_params
         attached = saves or file.mime_type not in _SHOWN.values()
         return respond_with_file(file, request, attached=attached)
 
-    def _open_linked(self, folder: Path, task: Task, kind: FileKind, name: str) -> OpenFile:
-        """The file of *task* that a link names. Blocks.
+    async def _open_linked(self, app: App, task: Task, kind: FileKind, name: str) -> OpenFile:
+        """The file of *task* that a link names.
 
         Raises:
             FileGone: it cannot be sent.
         """
+
+        def open_file() -> OpenFile:
+            return self._open_file(app.output_dir, task, kind, name)
+
+        try:
+            return await anyio.to_thread.run_sync(open_file)
+        except FileGone:
+            view = _VIEWS.get(name) if kind == "picture" else None
+            if view is None or not app.engine.has_copies:
+                raise
+        # Another machine has saved the picture beside its file, and this one saves it anew.
+        await render_view(app, [task], view=view)
+        return await anyio.to_thread.run_sync(open_file)
+
+    def _open_file(self, folder: Path, task: Task, kind: FileKind, name: str) -> OpenFile:
         if task.file_path is None:
             raise FileGone
         result = Path(task.file_path)
@@ -201,6 +224,14 @@ def _build_not_found() -> Response:
         error="no_such_file",
         description="This link is not one of this server's, or has ended. get_video_task with the"
         " task's id gives a new one.",
+    )
+
+
+def _build_elsewhere(error: FileElsewhere) -> Response:
+    if not error.passing:
+        return _build_refusal(410, error="file_elsewhere", description=error.message)
+    return _build_refusal(
+        503, error="file_coming", description=error.message, retry_after=_COMING_SECONDS
     )
 
 

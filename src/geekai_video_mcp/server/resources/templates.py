@@ -15,6 +15,7 @@ from geekai_video_mcp.domain.tasks import (
     Task,
 )
 from geekai_video_mcp.errors import (
+    FileElsewhere,
     GeekAIVideoError,
     TaskNotFound,
     describe_os_error,
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
 MAX_BLOB_BYTES: Final = 8_000_000
 """Bytes of a file that is read as a blob. As base64 it is a third larger, it is one line of JSON,
 and both ends hold it in memory several times; a clip of 10 s at 720p has 2 to 6 MB."""
+
+
+FILE_WAIT_SECONDS: Final = 15.0
+"""Seconds that a read waits for a file that is fetched from another machine's place."""
 
 
 async def read_task(task_id: str, ctx: "Context[App]") -> str:
@@ -195,7 +200,10 @@ async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
     task = await _get_task(ctx, task_id)
     if task.file_status is not FileStatus.STORED:
         raise ResourceError(f"The task has no file yet. {task_view(app_of(ctx), task).next_step}")
-    return task
+    try:
+        return await app_of(ctx).engine.locate_file(task, wait_seconds=FILE_WAIT_SECONDS)
+    except FileElsewhere as exc:
+        raise ResourceError(exc.message) from exc
 
 
 async def _get_task(ctx: "Context[App]", task_id: str) -> Task:
