@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from support.ledgers import LedgerPlace
-from support.postgres import needs_postgres, new_ledger_database
+from support.postgres import NO_POSTGRES, needs_postgres, new_ledger_database
 
 WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "sandbox"})
 """Folders of tests which each start a server, a program or a renderer."""
@@ -33,6 +33,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
             if number % every:
                 item.add_marker("exhaustive")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how much was not tried for want of a database, just before the last line."""
+    skipped: list[pytest.TestReport] = terminalreporter.getreports("skipped")
+    count = sum(NO_POSTGRES in str(report.longrepr) for report in skipped)
+    if count:
+        terminalreporter.write_line(f"note: {count} tests were skipped: {NO_POSTGRES}")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import anyio
@@ -406,6 +407,30 @@ async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(place: L
 
     # Neither one of another service nor the task itself.
     assert [bearer and bearer.id for bearer in bearers] == [None, None, None, first.id]
+
+
+async def test_of_two_tasks_that_are_given_one_id_at_once_one_bears_it(place: LedgerPlace) -> None:
+    pairs = [(make_task(), make_task()) for _ in range(20)]
+
+    def give(task: Task, bearer: Task | None, *, name: str) -> Task:
+        return accepted(task, by=name) if bearer is None else task
+
+    async with place.open() as one, place.open() as another:
+        for task in chain.from_iterable(pairs):
+            await one.add(task)
+        async with anyio.create_task_group() as at_once:
+            for number, pair in enumerate(pairs):
+                name = f"theirs {number}"
+                for ledger, task in zip((one, another), pair, strict=True):
+                    change = partial(give, name=name)
+                    at_once.start_soon(ledger.assign_provider_id, task.id, name, change)
+        bearers = [
+            task.provider_task_id
+            for task in await one.list_tasks(limit=50)
+            if task.provider_task_id
+        ]
+
+    assert sorted(bearers) == sorted(f"theirs {number}" for number in range(20))
 
 
 async def test_a_change_that_raises_leaves_the_row_as_it_was(place: LedgerPlace) -> None:

@@ -31,7 +31,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the second era of a flow that cannot differ by it to `make test-all`."""
+    """Leave the second era of a flow that cannot differ by it to `make test-all`.
+
+    And two of three flows on PostgreSQL.
+    """
+    on_postgres = [item for item in items if _database_of(item) == "postgres"]
+    for number, item in enumerate(sorted(on_postgres, key=lambda item: item.nodeid)):
+        if number % 3:
+            item.add_marker("exhaustive")
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec is None or callspec.params.get("era") != "legacy":
@@ -39,6 +46,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         chosen = [mark.args[0] for mark in item.iter_markers("parametrize")]
         if "era" not in chosen and item.get_closest_marker("both_eras") is None:
             item.add_marker("exhaustive")
+
+
+def _database_of(item: pytest.Item) -> object:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("database") if callspec is not None else None
 
 
 @pytest.fixture

@@ -39,10 +39,10 @@ END_SECONDS: Final = 20.0
 _LOCK: Final = 0x74657374
 """The advisory lock of whoever makes the template."""
 
-needs_postgres = pytest.mark.skipif(
-    VARIABLE not in os.environ,
-    reason="no PostgreSQL: its packages are not installed, or pytest was not run by scripts/test",
+NO_POSTGRES: Final = (
+    "no PostgreSQL: its packages are not installed, or pytest was not run by scripts/test"
 )
+needs_postgres = pytest.mark.skipif(VARIABLE not in os.environ, reason=NO_POSTGRES)
 
 
 def find_binaries() -> Path | None:
@@ -253,10 +253,7 @@ def main(command: list[str]) -> int:
     if VARIABLE in os.environ:
         return _run_to_end(command, os.environ)
     if find_binaries() is None:
-        sys.stderr.write(
-            "note: the tests that need PostgreSQL are skipped: initdb was not found (Debian's"
-            " package is postgresql)\n"
-        )
+        sys.stderr.write("note: there is no initdb here (Debian's package is postgresql)\n")
         return _run_to_end(command, os.environ)
     for each in _SIGNALS:
         signal.signal(each, _end_once)

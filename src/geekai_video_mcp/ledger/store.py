@@ -198,6 +198,8 @@ class Store(StoreReads):
     ) -> Task:
         async with self._db.transaction():
             before = await self._lock_task(task_id)
+            # Or two tasks could be given the id at once, each while the other has not got it yet.
+            await self._db.lock_account(before.account)
             params = {**conversion.to_row(before), "provider_task_id": provider_task_id}
             found = await self._rows.select_one(schema.SELECT_HOLDER, params)
             holder = conversion.from_row(found) if found else None
