@@ -55,9 +55,9 @@ COMMIT_CHECK_SECONDS: Final = 10.0
 COMMIT_CHECK_INTERVAL: Final = 0.2
 """Seconds between two questions about it."""
 
-_SELECT_TO_CHANGE: Final = """
+_SELECT_TO_CHANGE: Final = translate("""
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
-"""
+""").text
 
 # A session that the COMMIT has not reached would wait for it: it is ended. One that is committing,
 # and may be waiting for a standby, is not.
