@@ -51,6 +51,8 @@ REAL_EVERY: Final = 20
 """One victim in so many is a whole server process, which takes a hundred times as long."""
 LATENCY: Final = 0.04
 """Longest pause in seconds between two steps of the provider, so that kills can hit it."""
+DATABASE_LATENCY: Final = 0.15
+"""The same with a database: a worker takes longer there, and is killed later."""
 DOWNLOAD_STEPS: Final = 8
 """Pauses of the provider in one download."""
 START_SECONDS: Final = 0.1
@@ -135,9 +137,9 @@ async def run(
 
     With *cluster*, its database is restarted so often in each round.
     """
-    outcome = Outcome(seed)
+    outcome, latency = Outcome(seed), DATABASE_LATENCY if cluster else LATENCY
     async with open_harness(
-        folder, latency=LATENCY, size=size, seed=seed, server=cluster and cluster.url
+        folder, latency=latency, size=size, seed=seed, server=cluster and cluster.url
     ) as harness:
         while outcome.kills < kills:
             name = f"round-{len(outcome.verdicts)}"

@@ -215,8 +215,8 @@ class PostgresDatabase(Database):
             DATABASE,
             f"{why.reason}, and whether the request is recorded is not known",
             money=MAYBE_CHARGED,
-            remedy="If it is recorded, it is sent once the database is there again, and"
-            " list_video_tasks shows it. Do not generate it again before that.",
+            remedy="Once the database is there again, repeat the same call unchanged: if the"
+            " request was recorded, it returns that task.",
         ) from why
 
     def _warn_of_upgrade(self) -> None:

@@ -61,7 +61,7 @@ def translate(statement: str) -> Translated:
         return f"${names.index(name) + 1}"
 
     def name_columns(match: re.Match[str]) -> str:
-        return f"SELECT {', '.join(_COLUMNS[match[1]])} FROM {match[1]}"
+        return match[0].replace("*", ", ".join(_COLUMNS[match[1]]))
 
     text = _SQLITE_ONLY.sub("", _OTHERWISE.get(statement, statement))
     text = _ALL_COLUMNS.sub(name_columns, text)
