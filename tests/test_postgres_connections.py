@@ -146,7 +146,7 @@ async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_othe
 async def test_a_response_is_recorded_while_any_number_of_requests_wait_for_their_turn(
     ledger: Ledger, session: "asyncpg.Connection[Any]"
 ) -> None:
-    task = await ledger.add(make_task())
+    task = changed = await ledger.add(make_task())
     await session.execute("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('s', 0))")
 
     async def request() -> None:
