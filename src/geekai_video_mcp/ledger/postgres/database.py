@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 import anyio
 import anyio.from_thread
@@ -66,7 +66,7 @@ _SELECT_COMMIT: Final = """
         WHEN 'in progress' THEN (
             SELECT 'in progress' FROM (
                 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                WHERE pid = $2 AND state = 'idle in transaction'
+                WHERE state = 'idle in transaction'
                     AND backend_xid::text = ($1::text::numeric % 4294967296)::text
             ) AS ended
         )
@@ -74,14 +74,6 @@ _SELECT_COMMIT: Final = """
     END
 """
 _IN_PROGRESS: Final = "in progress"
-
-
-class _Commit(NamedTuple):
-    """What a transaction is found by after its connection was lost."""
-
-    xid: str
-    pid: int
-    """That of its session at the server."""
 
 
 _current: "ContextVar[PoolConnectionProxy[Any]]" = ContextVar("connection")
@@ -162,24 +154,23 @@ class PostgresDatabase(Database):
 
     @asynccontextmanager
     async def transaction_before_sending(self) -> AsyncGenerator[None]:
-        commit: _Commit | None = None
+        committing: str | None = None
         try:
             with nothing_charged():
                 async with self._admission(), self.transaction():
-                    connection = _current.get()
-                    version, xid = await begin_version_check(connection)
+                    version, xid = await begin_version_check(_current.get())
                     if version > len(MIGRATIONS):
                         self._warn_of_upgrade()
                         raise LedgerTooNew("upgraded")
                     yield
-                    commit = _Commit(xid, connection.get_server_pid())
+                    committing = xid
         except StorageUnavailable as exc:
             # Without an answer to COMMIT it may be durable. "Nothing was charged" would be wrong of
             # a request that is recorded: this server or another one sends it later.
-            if commit is None:
+            if committing is None:
                 raise
             with anyio.CancelScope(shield=True):
-                if not await self._is_committed(commit, exc):
+                if not await self._is_committed(committing, exc):
                     raise
 
     @asynccontextmanager
@@ -194,8 +185,8 @@ class PostgresDatabase(Database):
         finally:
             self._admissions.release()
 
-    async def _is_committed(self, commit: "_Commit", why: StorageUnavailable) -> bool:
-        """Find out, over another connection, what became of a commit without an answer.
+    async def _is_committed(self, xid: str, why: StorageUnavailable) -> bool:
+        """Find out, over another connection, what became of a transaction's COMMIT.
 
         Raises:
             StorageUnavailable: the database does not come back in time to tell.
@@ -204,7 +195,7 @@ class PostgresDatabase(Database):
             while True:
                 try:
                     async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
-                        status = await connection.fetchval(_SELECT_COMMIT, *commit)
+                        status = await connection.fetchval(_SELECT_COMMIT, xid)
                 except FAILURES:
                     status = _IN_PROGRESS
                 if status != _IN_PROGRESS:
