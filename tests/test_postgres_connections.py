@@ -195,6 +195,25 @@ async def test_an_attempt_to_reconnect_that_takes_too_long_leaves_no_session_beh
             await anyio.sleep(0.05)
 
 
+async def test_a_column_that_a_newer_version_adds_disturbs_no_transaction(
+    ledger: Ledger, session: "asyncpg.Connection[Any]"
+) -> None:
+    """Servers are upgraded one by one, and the older ones go on with their tasks."""
+
+    async def use_ledger() -> Task:
+        await ledger.update_budget("s", lambda budget: (replace(budget, tokens=1.0), None))
+        await admit_new(ledger, make_task(), body={})
+        return await ledger.change(task.id, polled_once_more)
+
+    task = await ledger.add(make_task())
+    await use_ledger()
+    for table in ("task", "event", "budget", "body"):
+        await session.execute(f"ALTER TABLE geekai_video.{table} ADD COLUMN later BIGINT")
+    changed = await use_ledger()
+
+    assert changed.poll_count == 2
+
+
 async def test_what_happens_is_dated_by_the_clock_of_the_database(
     url: str, tmp_path: Path, session: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:

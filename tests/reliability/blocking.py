@@ -16,6 +16,7 @@ from typing import Final
 
 import anyio
 
+from reliability.cli import add_database_option, chosen_cluster
 from reliability.harness import open_harness
 from reliability.progress import LIMIT
 
@@ -37,10 +38,12 @@ def summarize(timings: Sequence[tuple[float, float, str]]) -> tuple[str, float]:
     return f"{len(timings)} callbacks: {'; '.join(lines)}. Slowest: {named}", slowest[0][0]
 
 
-async def measure(folder: Path, *, processes: int, calls: int, image: int) -> tuple[str, float]:
+async def measure(
+    folder: Path, *, processes: int, calls: int, image: int, server: str | None = None
+) -> tuple[str, float]:
     """Let *processes* make *calls* each, and measure the loop of the first one."""
     times = folder / "callbacks.json"
-    async with open_harness(folder, size=2_000_000) as harness:
+    async with open_harness(folder, size=2_000_000, server=server) as harness:
         children = [
             await harness.fork(
                 prompts=[f"prompt {number} {call}" for call in range(calls)],
@@ -60,9 +63,11 @@ async def measure(folder: Path, *, processes: int, calls: int, image: int) -> tu
     return summarize(json.loads(times.read_text("utf-8")))
 
 
-async def _run(processes: int, calls: int, image: int) -> bool:
+async def _run(processes: int, calls: int, image: int, server: str | None) -> bool:
     with tempfile.TemporaryDirectory() as name:
-        summary, longest = await measure(Path(name), processes=processes, calls=calls, image=image)
+        summary, longest = await measure(
+            Path(name), processes=processes, calls=calls, image=image, server=server
+        )
     print(f"{processes} processes on {os.cpu_count()} cores, {summary}")  # noqa: T201 - a program that a person runs
     return longest <= LIMIT
 
@@ -72,8 +77,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=16)
     parser.add_argument("--calls", type=int, default=6)
     parser.add_argument("--image", type=int, default=0, help="characters of an image sent along")
+    add_database_option(parser)
     options = parser.parse_args()
-    raise SystemExit(0 if anyio.run(_run, options.processes, options.calls, options.image) else 1)
+    with chosen_cluster(options.database) as cluster:
+        sizes = options.processes, options.calls, options.image
+        raise SystemExit(0 if anyio.run(_run, *sizes, cluster and cluster.url) else 1)
 
 
 if __name__ == "__main__":

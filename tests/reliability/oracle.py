@@ -229,8 +229,9 @@ def _check_charges(
     unknown = [json.loads(row["request"]) for row in rows if row["status"] == "unknown"]
     verdict.unknown = len(unknown)
     verdict.unknown_prompts = tuple(str(each.get("prompt")) for each in unknown)
-    for prompt in {charge.prompt for charge in paid}:
-        mine = [c for c in paid if c.prompt == prompt and c.task_id not in in_journal]
+    to_find = [charge for charge in paid if charge.task_id not in in_journal]
+    for prompt in {charge.prompt for charge in to_find}:
+        mine = [charge for charge in to_find if charge.prompt == prompt]
         verdict.lost.extend(
             f"{prompt}: {reason}" for reason in _find_losses(intents[prompt], mine, live=live)
         )

@@ -51,6 +51,8 @@ REAL_EVERY: Final = 20
 """One victim in so many is a whole server process, which takes a hundred times as long."""
 LATENCY: Final = 0.04
 """Longest pause in seconds between two steps of the provider, so that kills can hit it."""
+LATE_RESPONSE: Final = 0.4
+"""Seconds until the response to a request at whose POST a worker with a database is killed."""
 DOWNLOAD_STEPS: Final = 8
 """Pauses of the provider in one download."""
 START_SECONDS: Final = 0.1
@@ -237,7 +239,10 @@ class Round:
         prompts = [self._add_prompt() for _ in range(self.chance.choice((0, 1, 1, 2)))]
         if moment.event == "POST" and not prompts:
             prompts = [self._add_prompt()]
-        has_happened = self._event_condition(moment, prompts)
+        if moment.event == "POST" and self.cluster is not None:
+            # Here a kill comes later after its moment, and the response would be recorded by then.
+            self.prompts[-1] = prompts[-1] = f"{prompts[-1]} POST=late:{LATE_RESPONSE}"
+        has_happened = self._event_condition(moment, prompts[-1:])
         victim = await self.harness.fork(self.name, machine=machine, prompts=prompts, keyed=True)
         await self._wait_until(lambda: has_happened() or victim.ended.is_set(), moment)
         await self.harness.kill(victim)

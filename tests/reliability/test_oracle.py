@@ -1,13 +1,16 @@
 """The oracle finds each violation that is put by hand into a ledger, a log or a folder."""
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import anyio
+import asyncpg
 import pytest
 
 from geekai_video_mcp.domain.lifecycle import advance
@@ -20,10 +23,14 @@ from geekai_video_mcp.domain.tasks import (
     Task,
     new_task,
 )
+from geekai_video_mcp.ledger import Ledger
+from geekai_video_mcp.ledger.journal import Journal
 from reliability.oracle import Verdict, judge
 from reliability.provider import Charge, video_bytes
 from support.fake_geekai import KEY
 from support.ledgers import record_tasks
+from support.postgres import VARIABLE as CLUSTER
+from support.postgres import create_database, drop_database, needs_postgres
 
 SIZE = 2000
 
@@ -56,7 +63,13 @@ class LedgerFixture:
         return path
 
     def judged(
-        self, *, started_at: float = 0.0, live: bool = False, day: int = 10, in_flight: int = 10
+        self,
+        *,
+        started_at: float = 0.0,
+        live: bool = False,
+        day: int = 10,
+        in_flight: int = 10,
+        database: str | None = None,
     ) -> Verdict:
         return judge(
             state=self.state,
@@ -69,6 +82,7 @@ class LedgerFixture:
             live=live,
             videos_per_day=day,
             in_flight=in_flight,
+            database=database,
         )
 
 
@@ -367,3 +381,39 @@ def test_a_complete_video_under_two_names_is_counted_as_a_copy(run: LedgerFixtur
     verdict = run.judged()
     assert verdict.violations == {}
     assert verdict.copies == 1
+
+
+def test_a_response_that_is_only_in_a_journal_is_not_lost(run: LedgerFixture) -> None:
+    charge_without_record(run)
+    lost = run.judged().violations
+    Journal(run.state).write(
+        "any", Observation(status=Status.PENDING, at=2.0, provider_task_id="p2")
+    )
+    verdict = run.judged()
+
+    assert list(lost) == ["lost"]
+    assert verdict.violations == {}
+    assert verdict.journalled == 1
+
+
+@needs_postgres
+async def test_what_is_wrong_in_a_database_is_noticed(run: LedgerFixture) -> None:
+    url = await create_database(os.environ[CLUSTER])
+    ledger = await Ledger.open_database(url, run.state)
+    (run.output / "a fox.mp4").unlink()
+    await ledger.add(stored_task(run.output, "a fox", "p1"))
+    await ledger.close()
+    good = run.judged(database=url)
+    session: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    await session.execute("UPDATE geekai_video.task SET status = 'unknown'")
+    run.charges += [run.charges[0], replace(run.charges[0], task_id="p2")]
+    bad = run.judged(database=url)
+    await session.execute("DELETE FROM geekai_video.task")
+    worse = run.judged(database=url)
+    await session.close()
+    await drop_database(url)
+
+    assert good.violations == {}
+    assert (bad.unknown, bad.unknown_prompts) == (1, ("a fox",))
+    assert set(bad.violations) == {"double", "broken"}
+    assert "lost" in worse.violations

@@ -32,7 +32,7 @@ from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import MAYBE_CHARGED, CapReached, StorageUnavailable
+from geekai_video_mcp.errors import CapReached, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from reliability.database_waits import CountingThread, pause_before_transactions
 from reliability.progress import CallbackTimer
@@ -156,13 +156,13 @@ async def _submit(
                 await app.engine.submit(request, idempotency_key=key)
             except CapReached:
                 refused.append(prompt)
-            except StorageUnavailable as exc:
-                # A database is away or busy now and then. Its callers are told to try again.
+            except StorageUnavailable:
+                # A database is away or busy now and then. The same call works later, or returns
+                # the task that was recorded all the same.
                 if settings.hosting.database_url is None:
                     raise
-                if exc.money != MAYBE_CHARGED:
-                    await anyio.sleep(RETRY_DELAY)
-                    continue
+                await anyio.sleep(RETRY_DELAY)
+                continue
             return
 
 

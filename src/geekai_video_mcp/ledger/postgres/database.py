@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 import anyio
 import anyio.from_thread
@@ -57,9 +57,9 @@ COMMIT_CHECK_INTERVAL: Final = 0.2
 COMPACT_TIMEOUT: Final = 3600.0
 """Seconds in which a table is written anew."""
 
-_SELECT_TO_CHANGE: Final = """
+_SELECT_TO_CHANGE: Final = translate("""
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
-"""
+""").text
 _SELECT_FREE_TO_CHANGE: Final = f"{_SELECT_TO_CHANGE.rstrip()} SKIP LOCKED"
 _SELECT_EXISTING: Final = "SELECT id FROM task WHERE tenant = $1 AND id = ANY($2::text[])"
 
@@ -70,7 +70,7 @@ _SELECT_COMMIT: Final = """
         WHEN 'in progress' THEN (
             SELECT 'in progress' FROM (
                 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                WHERE pid = $2 AND state = 'idle in transaction'
+                WHERE state = 'idle in transaction'
                     AND backend_xid::text = ($1::text::numeric % 4294967296)::text
             ) AS ended
         )
@@ -78,14 +78,6 @@ _SELECT_COMMIT: Final = """
     END
 """
 _IN_PROGRESS: Final = "in progress"
-
-
-class _Commit(NamedTuple):
-    """What a transaction is found by after its connection was lost."""
-
-    xid: str
-    pid: int
-    """That of its session at the server."""
 
 
 _current: "ContextVar[PoolConnectionProxy[Any]]" = ContextVar("connection")
@@ -166,24 +158,23 @@ class PostgresDatabase(Database):
 
     @asynccontextmanager
     async def transaction_before_sending(self) -> AsyncGenerator[None]:
-        commit: _Commit | None = None
+        committing: str | None = None
         try:
             with nothing_charged():
                 async with self._admission(), self.transaction():
-                    connection = _current.get()
-                    version, xid = await begin_version_check(connection)
+                    version, xid = await begin_version_check(_current.get())
                     if version > len(MIGRATIONS):
                         self._warn_of_upgrade()
                         raise LedgerTooNew("upgraded")
                     yield
-                    commit = _Commit(xid, connection.get_server_pid())
+                    committing = xid
         except StorageUnavailable as exc:
             # Without an answer to COMMIT it may be durable. "Nothing was charged" would be wrong of
             # a request that is recorded: this server or another one sends it later.
-            if commit is None:
+            if committing is None:
                 raise
             with anyio.CancelScope(shield=True):
-                if not await self._is_committed(commit, exc):
+                if not await self._is_committed(committing, exc):
                     raise
 
     @asynccontextmanager
@@ -198,8 +189,8 @@ class PostgresDatabase(Database):
         finally:
             self._admissions.release()
 
-    async def _is_committed(self, commit: "_Commit", why: StorageUnavailable) -> bool:
-        """Find out, over another connection, what became of a commit without an answer.
+    async def _is_committed(self, xid: str, why: StorageUnavailable) -> bool:
+        """Find out, over another connection, what became of a transaction's COMMIT.
 
         Raises:
             StorageUnavailable: the database does not come back in time to tell.
@@ -208,7 +199,7 @@ class PostgresDatabase(Database):
             while True:
                 try:
                     async with self._pool.acquire(timeout=CONNECT_TIMEOUT) as connection:
-                        status = await connection.fetchval(_SELECT_COMMIT, *commit)
+                        status = await connection.fetchval(_SELECT_COMMIT, xid)
                 except FAILURES:
                     status = _IN_PROGRESS
                 if status != _IN_PROGRESS:
@@ -219,8 +210,8 @@ class PostgresDatabase(Database):
             DATABASE,
             f"{why.reason}, and whether the request is recorded is not known",
             money=MAYBE_CHARGED,
-            remedy="If it is recorded, it is sent once the database is there again, and"
-            " list_video_tasks shows it. Do not generate it again before that.",
+            remedy="Once the database is there again, repeat the same call unchanged: if the"
+            " request was recorded, it returns that task.",
         ) from why
 
     def _warn_of_upgrade(self) -> None:

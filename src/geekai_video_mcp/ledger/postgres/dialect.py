@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from geekai_video_mcp.ledger import schema
+from geekai_video_mcp.ledger.conversion import TASK_COLUMNS
 
 
 class Translated(NamedTuple):
@@ -39,6 +40,13 @@ _OTHERWISE: Final = {
 
 _SQLITE_ONLY: Final = re.compile(r"\bINDEXED BY \w+|\+(?=tenant\b|earlier\.)")
 """Hints to SQLite's planner."""
+_ALL_COLUMNS: Final = re.compile(r"SELECT \* FROM (task|budget)\b")
+_COLUMNS: Final = {
+    "task": TASK_COLUMNS,
+    "budget": ("service", "tokens", "refilled_at", "blocked_until"),
+}
+"""By name: with a column that a newer version has added, `*` would be another result than the one
+a connection has prepared, and PostgreSQL refuses that within a transaction."""
 _PARAMETER: Final = re.compile(r"(?<!:):([a-z]\w*)")
 
 
@@ -52,5 +60,9 @@ def translate(statement: str) -> Translated:
             names.append(name)
         return f"${names.index(name) + 1}"
 
+    def name_columns(match: re.Match[str]) -> str:
+        return match[0].replace("*", ", ".join(_COLUMNS[match[1]]))
+
     text = _SQLITE_ONLY.sub("", _OTHERWISE.get(statement, statement))
+    text = _ALL_COLUMNS.sub(name_columns, text)
     return Translated(_PARAMETER.sub(number, text), tuple(names))

@@ -106,7 +106,7 @@ class PostgresProcesses:
         Raises:
             StorageUnavailable: the session is lost, and is being opened again.
         """
-        if self._connection is None:
+        if self._connection is None or self._connection.is_closed():
             raise StorageUnavailable(
                 DATABASE,
                 "the connection to its server was lost",
