@@ -17,6 +17,7 @@ from geekai_video_mcp.errors import (
     CapReached,
     ConfigError,
     ConsentNotGiven,
+    FileElsewhere,
     GeekAIVideoError,
     JoinFailed,
     LedgerTooNew,
@@ -60,6 +61,7 @@ OF_NO_REQUEST = [
     WrongService("x.test answered HTTP 404", base_url="https://x.test"),
     ServiceUnavailable("No route"),
     JoinFailed("Part 2 is missing", code="part_missing", remedy="Leave it out, then try again"),
+    FileElsewhere("1a2b3c4d", "another one has stored it", "The operator shares the output folder"),
 ]
 """What a read, or a write on this machine alone, may meet."""
 NEXT_MOVES = (
