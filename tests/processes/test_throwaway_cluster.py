@@ -18,7 +18,7 @@ from support import postgres
 from support.missing import skip_test
 
 SCRIPT = Path(postgres.__file__)
-COMMAND = "import os, time; print(os.getpid(), os.environ['GEEKAI_TEST_DATABASE_URL'], flush=True)"
+COMMAND = "import os, time; print(os.getpid(), os.environ['TEST_DATABASE_URL'], flush=True)"
 
 
 @pytest.fixture

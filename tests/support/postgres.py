@@ -1,7 +1,7 @@
 """A throw-away PostgreSQL cluster from the system's packages, and a database of its own in it.
 
 `python -m support.postgres COMMAND...` runs a command with one, whose address is in the variable
-`GEEKAI_TEST_DATABASE_URL`; without the packages it says so, and runs the command all the same. Root
+`TEST_DATABASE_URL`; without the packages it says so, and runs the command all the same. Root
 starts the cluster as the user `postgres`, since `initdb` refuses root. If the variable is set
 already, that server is used, by a user who may create databases.
 """
@@ -30,7 +30,8 @@ import pytest
 from geekai_video_mcp.ledger.postgres.connection import prepare_database
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 
-VARIABLE: Final = "GEEKAI_TEST_DATABASE_URL"
+VARIABLE: Final = "TEST_DATABASE_URL"
+"""Not GEEKAI_*: the server warns of names like its own that it does not know."""
 USER: Final = "postgres"
 START_SECONDS: Final = 30.0
 END_SECONDS: Final = 20.0
