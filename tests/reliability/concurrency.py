@@ -203,6 +203,8 @@ class Size:
 
 
 FULL: Final = Size(processes=16, keys=60, calls=25, cap=100, rounds=25)
+DATABASE: Final = Size(processes=16, keys=20, calls=10, cap=40, rounds=0)
+"""The full size with a database, where each call takes several round trips in its turn."""
 SAMPLE: Final = Size(processes=4, keys=12, calls=10, cap=20, rounds=4)
 
 
@@ -251,7 +253,8 @@ def main() -> None:
     parser.add_argument("--full", action="store_true", help="run the documented sizes")
     add_database_option(parser)
     options = parser.parse_args()
-    size = FULL if options.full else SAMPLE
+    full = FULL if options.database == "sqlite" else DATABASE
+    size = full if options.full else SAMPLE
     with chosen_cluster(options.database) as cluster:
         raise SystemExit(0 if anyio.run(_run, size, cluster and cluster.url) else 1)
 

@@ -50,7 +50,7 @@ NOT_SETTLED: Final = 3
 """Exit statuses of a child: all tasks are settled, or its time ran out."""
 CHECK_INTERVAL: Final = 0.05
 """Seconds between two checks whether a child has anything left to do."""
-RETRY_DELAY: Final = 0.5
+RETRY_DELAY: Final = 2.0
 """Seconds until a call is repeated that the database has refused."""
 UNTIL: Final[Mapping[str, str]] = {
     "answered": "status IN ('waiting', 'intended', 'submitting')",
