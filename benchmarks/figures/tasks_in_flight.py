@@ -124,7 +124,9 @@ def _get_bare(url: str, rate: float) -> Measured:
 def _run(folder: str, url: str, rate: float, warm_up: float, *options: str) -> Measured:
     program = (sys.executable, "-m", "benchmarks.support.watching")
     command = [*program, folder, url, str(rate), str(warm_up), str(SECONDS), *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=ROOT)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, cwd=ROOT
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 

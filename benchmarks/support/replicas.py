@@ -90,7 +90,6 @@ def watch_with_replicas(
     with _watching(count, *options, database=database) as processes:
         before = anyio.run(_measure_database, database)
         measured = [json.loads(_read_line(process)) for process in processes]
-        # The replicas have ended or are about to: their last statements are no part of it.
         after = anyio.run(_measure_database, database)
     return _fleet(measured, before, after)
 
@@ -113,7 +112,9 @@ def _watching(
         for _ in range(count):
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             command = [*program, folder, *options]
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=env)
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env=env
+            )
             processes.append(stack.enter_context(process))
             stack.callback(process.kill)
         for process in processes:

@@ -5,7 +5,7 @@ the requests per second, the seconds until it measures, and those that it measur
 it makes the same number of GETs with httpx alone, and keeps nothing: the floor.
 
 With GEEKAI_DATABASE_URL the ledger is in that database, and the process is one of several. It
-prints a line when it begins to measure.
+prints a line when it begins to measure, and runs until its input ends.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import json
 import math
 import os
 import random
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from unittest.mock import patch
 
 import anyio
+import anyio.to_thread
 
 from benchmarks.support.service import KEY
 from geekai_video_mcp.app import open_app
@@ -182,8 +184,11 @@ async def watch(
     seconds: float,
     *,
     provider: Provider = "http",
-) -> dict[str, Any]:
-    """Watch the tasks of the ledger."""
+) -> None:
+    """Watch the tasks of the ledger, print what was measured, and go on until the input ends.
+
+    The other replicas would take the tasks of one that ends before them.
+    """
     polls = Polls()
     transport = _memory_transport if provider == "memory" else None
     with _noting_polls(polls, provider):
@@ -193,14 +198,16 @@ async def watch(
             polls.lateness.clear()
             cpu = await _measure_cpu(seconds)
             lateness = sorted(polls.lateness)
-    return {
-        "cpu": cpu,
-        "rss": _rss(),
-        "polls": len(lateness) / seconds,
-        "median": lateness[len(lateness) // 2] if lateness else math.nan,
-        "late": lateness[int(0.99 * len(lateness))] if lateness else math.nan,
-        "polled": sorted(polls.polled),
-    }
+            measured = {
+                "cpu": cpu,
+                "rss": _rss(),
+                "polls": len(lateness) / seconds,
+                "median": lateness[len(lateness) // 2] if lateness else math.nan,
+                "late": lateness[int(0.99 * len(lateness))] if lateness else math.nan,
+                "polled": sorted(polls.polled),
+            }
+            print(json.dumps(measured), flush=True)
+            await anyio.to_thread.run_sync(sys.stdin.read)
 
 
 async def get_bare(url: str, per_second: float, warm_up: float, seconds: float) -> dict[str, float]:
@@ -290,22 +297,24 @@ def main() -> None:
     options = parser.parse_args()
     times = (options.url, options.per_second, options.warm_up, options.seconds)
     if options.most:
-        measured = anyio.run(get_most, options.url, options.warm_up, options.seconds)
+        print(json.dumps(anyio.run(get_most, options.url, options.warm_up, options.seconds)))
     elif options.bare:
-        measured = anyio.run(get_bare, *times)
+        print(json.dumps(anyio.run(get_bare, *times)))
     else:
-        watching = partial(
-            anyio.run, partial(watch, options.folder, *times, provider=options.provider)
-        )
-        measured = _profiled(watching, options.profile) if options.profile else watching()
-    print(json.dumps(measured))
+        watching = partial(watch, options.folder, *times, provider=options.provider)
+        with _profiled(options.profile):
+            anyio.run(watching)
 
 
-def _profiled(run: Callable[[], dict[str, Any]], path: Path) -> dict[str, Any]:
+@contextmanager
+def _profiled(path: Path | None) -> Generator[None]:
+    """With cProfile's statistics in the file, if there is one."""
     profile = cProfile.Profile()
-    try:
-        return profile.runcall(run)
-    finally:
+    if path is not None:
+        profile.enable()
+    yield
+    if path is not None:
+        profile.disable()
         profile.dump_stats(path)
 
 
