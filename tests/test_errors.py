@@ -92,7 +92,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
     assert {type(error).__name__ for error in ONE_OF_EACH} == {*classes} - {
         "ConfigError",
         "DownloadFailed",  # recorded, and told with the link as part of a result
-        "FileElsewhere",  # a read, after which nothing was paid
+        "FileElsewhere",  # the error of a read; a request that needs the file is a `RequestRefused`
         "JoinFailed",  # work on this machine alone, after which nothing was paid
         "HostError",  # work on this machine alone
         "InvalidDecision",  # to people at a terminal, about what is not known

@@ -119,6 +119,7 @@ async def _converse(client: Client) -> None:
     with anyio.fail_after(10):
         stream = await client.http.get(f"{client.url}/mcp", headers=client.headers)
         end = await client.http.delete(f"{client.url}/mcp", headers=client.headers)
+        over_sse = await client.http.get(f"{client.url}/sse")
 
     assert hello["result"]["protocolVersion"] == client.revision
     assert accepted.status_code == 202
@@ -133,6 +134,7 @@ async def _converse(client: Client) -> None:
     assert (stream.status_code, stream.headers["Allow"]) == (405, "POST")
     assert "subscriptions/listen" in stream.json()["error_description"]
     assert (end.status_code, end.headers["Allow"]) == (405, "POST")
+    assert over_sse.status_code == 404
 
 
 @pytest.mark.parametrize("era", ["auto", "legacy"])
@@ -183,7 +185,9 @@ async def test_what_one_server_does_is_known_to_the_other_within_moments(tmp_pat
         found = json.loads(await second.request("tasks/get", {"taskId": task_id}))["result"]
 
         async def wait(name: str, client: RawHttpClient) -> None:
-            done = await client.call("get_video_task", task_id=task_id, wait_seconds=40)
+            done = await client.call(
+                "get_video_task", task_id=task_id, wait_seconds=40, view="none"
+            )
             assert done["structuredContent"]["task_status"] == "succeed"
             known_at[name] = anyio.current_time()
 
@@ -266,6 +270,7 @@ async def test_a_file_in_a_shared_folder_is_served_by_either(tmp_path: Path) -> 
         seen = await second.call("view_video", task_id=task_id)
 
     assert {each.status_code for each in served} == {200}
+    assert "SSE is off" in (replicas.all[0].folder / "stderr.log").read_text("utf-8")
     assert served[1].content == replicas.service.file
     assert seen["content"][1]["type"] == "image"
     assert replicas.service.files_read == 1
