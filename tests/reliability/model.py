@@ -30,7 +30,11 @@ from geekai_video_mcp.domain.admission import (
     admit,
     claim_at_once,
 )
-from geekai_video_mcp.domain.leases import POLL_LEASE_SECONDS, acquire_lease
+from geekai_video_mcp.domain.leases import (
+    CLOCK_TOLERANCE,
+    POLL_LEASE_SECONDS,
+    acquire_lease,
+)
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     mark_delivered,
@@ -309,7 +313,7 @@ class Machine(ResolveRules):
             return
         holder, until = self.leases.get(task_id, (process.own_id, 0.0))
         if holder != process.own_id and self.is_alive(holder):
-            valid = self.at < until <= self.at + POLL_LEASE_SECONDS
+            valid = self.at < until <= self.at + POLL_LEASE_SECONDS + CLOCK_TOLERANCE
             assert not valid, "two processes hold the lease"
         assert task.lease_expires_at is not None
         self.leases[task_id] = (process.own_id, task.lease_expires_at)
