@@ -417,7 +417,7 @@ async def test_a_server_that_is_stopped_under_load_loses_nothing(tmp_path: Path)
         with anyio.fail_after(40):
             statuses = await _wait_for_all(replicas, [*crowd.made.values()])
 
-    logger.info("%d videos; answers by status: %s", len(crowd.made), dict(crowd.statuses))
+    logger.info("%d videos: %s %s", len(crowd.made), crowd.statuses, crowd.errors)
     # uvicorn ends by the signal, once everything is closed
     assert replicas.all[0].process.returncode == -signal.SIGTERM
     assert Counter(replicas.service.prompts) == Counter([*crowd.made])
@@ -432,6 +432,7 @@ class Crowd:
         self._numbers = itertools.count()
         self.made: dict[str, str] = {}
         self.statuses = Counter[int]()
+        self.errors = Counter[str]()
         self.stopping = False
         self._changed = anyio.Event()
 
@@ -463,7 +464,10 @@ class Crowd:
         self.statuses[response.status_code] += 1
         if response.status_code != 200:
             return None
-        return response.json()["result"].get("structuredContent", {}).get("task_id")
+        answer = response.json()
+        if "error" in answer:
+            self.errors[answer["error"]["message"]] += 1
+        return answer.get("result", {}).get("structuredContent", {}).get("task_id")
 
 
 async def _wait_for_all(replicas: Replicas, task_ids: list[str]) -> list[str]:

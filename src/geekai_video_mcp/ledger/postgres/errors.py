@@ -12,7 +12,7 @@ from geekai_video_mcp.quoting import quote
 FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
+    asyncpg.InternalClientError,  # of a connection that is being closed by the server
     OSError,
     TimeoutError,
     UnreadableRow,
@@ -63,7 +63,12 @@ def describe_failure(exc: Exception) -> str:  # noqa: PLR0911 - one line for eac
             return "its server is starting or stopping"
         case ConnectionRefusedError():
             return "its server cannot be reached"
-        case asyncpg.PostgresConnectionError() | asyncpg.InterfaceError() | ConnectionError():
+        case (
+            asyncpg.PostgresConnectionError()
+            | asyncpg.InterfaceError()
+            | asyncpg.InternalClientError()
+            | ConnectionError()
+        ):
             return "the connection to its server was lost"
         case TimeoutError():
             return "its server does not answer"
