@@ -30,10 +30,10 @@ READ_INTERVAL: Final = 1.0
 """Seconds between two reads of the locks that are held."""
 READ_TIMEOUT: Final = 5.0
 """Seconds after which a session that does not answer is given up."""
-RECONNECTION_SECONDS: Final = 5.0
+RECONNECTION_SECONDS: Final = 10.0
 """Seconds after the loss of its own session in which a process takes nobody else for dead: they may
 have lost theirs as well."""
-MAX_RETRY_DELAY: Final = 8.0
+MAX_RETRY_DELAY: Final = 4.0
 """Seconds between attempts to connect again, at the most."""
 CLOCK_READ_SECONDS: Final = 1.0
 """Seconds that a read may take for the time in it to count: half of them is its error."""
