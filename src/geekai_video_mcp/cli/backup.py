@@ -19,9 +19,10 @@ def write_backup(arguments: argparse.Namespace, settings: "Settings") -> int:
     if settings.hosting.database_url is not None:
         print_notice(
             "Nothing was copied: the task database is in PostgreSQL, whose own program copies it"
-            " while servers use it:\n"
-            "  pg_dump --format=custom --schema=geekai_video --file=FILE"
-            ' --dbname="$GEEKAI_DATABASE_URL"'
+            " while servers use it, by a user of the database:\n"
+            "  pg_dump --format=custom --schema=geekai_video --dbname=DATABASE --file=FILE\n"
+            "Before a server starts on such a copy, deploy/restored.sql has to be run on it"
+            " (docs/hosting-replicas.md): otherwise requests that were sent since may be paid twice."
         )
         return FAILED
     target = Path(arguments.file).absolute()
