@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -271,6 +272,24 @@ async def run_in(ledger: Ledger, statement: str) -> object:
     database = ledger._database  # pyright: ignore[reportPrivateUsage]
     async with database.reading():
         return next(iter((await database.select(statement))[0].values()))
+
+
+async def test_whoever_stops_between_two_events_of_a_transaction_misses_none(
+    url: str, tmp_path: Path
+) -> None:
+    ledger = await Ledger.open_database(url, tmp_path)
+    tasks = [await ledger.add(make_task()) for _ in range(2)]
+    last = await ledger.last_event_id()
+    await ledger.change_all([(task.id, partial(replace, attempt=1)) for task in tasks])
+    await wait_for_transactions(url)
+    notices = await ledger.events_after(after=last)
+    again = await ledger.events_after(after=notices[0].number)
+    later = await ledger.events_after(after=notices[1].number)
+    await ledger.close()
+
+    assert {notice.task_id for notice in notices} == {task.id for task in tasks}
+    assert again == notices
+    assert later == []
 
 
 async def test_a_process_is_alive_until_its_session_ends(url: str, tmp_path: Path) -> None:

@@ -189,11 +189,12 @@ async def test_a_backup_is_left_to_the_databases_own_program(tmp_path: Path, url
     assert binaries is not None
     restored = await create_database(url)
     dump = tmp_path / "tasks.dump"
-    command = err.splitlines()[-1].replace("FILE", str(dump))
+    (command,) = [line for line in err.splitlines() if "pg_dump" in line]
+    command = command.replace("FILE", str(dump)).replace("DATABASE", f"'{url}'")
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     for line in (command, f"pg_restore --dbname='{restored}' {dump}"):
         subprocess.run(  # noqa: S602 - as an operator types it
-            line, shell=True, check=True, env={"PATH": path, "GEEKAI_DATABASE_URL": url}
+            line, shell=True, check=True, env={"PATH": path}
         )
     listed = await run(tmp_path, restored, "tasks")
     await drop_database(restored)

@@ -476,7 +476,8 @@ async def _wait_for_all(replicas: Replicas, task_ids: list[str]) -> list[str]:
     async with replicas.raw_client(1) as other:
         for some in [task_ids[at : at + 8] for at in range(0, len(task_ids), 8)]:
             done = await other.call("get_video_task", task_id=" ".join(some), wait_seconds=30)
-            statuses += [each["task_status"] for each in done["structuredContent"]["tasks"]]
+            shown = done["structuredContent"]
+            statuses += [each["task_status"] for each in shown.get("tasks", [shown])]
     return statuses
 
 

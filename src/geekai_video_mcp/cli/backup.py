@@ -22,7 +22,7 @@ def write_backup(arguments: argparse.Namespace, settings: "Settings") -> int:
             " while servers use it, by a user of the database:\n"
             "  pg_dump --format=custom --schema=geekai_video --dbname=DATABASE --file=FILE\n"
             "Before a server starts on such a copy, deploy/restored.sql has to be run on it"
-            " (docs/hosting-replicas.md): otherwise requests that were sent since may be paid twice."
+            " (docs/hosting-replicas.md), or requests that were sent since may be paid twice."
         )
         return FAILED
     target = Path(arguments.file).absolute()

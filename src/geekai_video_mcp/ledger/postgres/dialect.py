@@ -18,9 +18,12 @@ class Translated(NamedTuple):
 # In PostgreSQL a transaction may commit an event after one with a greater number. So those who
 # follow the events read by transaction and not by number, and only what was committed before the
 # oldest transaction that still runs: nothing can appear there any more. Their "number" is that of
-# the transaction, which all events of one have in common; they are always read together.
+# the transaction, and one less for all of its events but the last: whoever stops between two events
+# of a transaction reads it again, and misses none.
 _SELECT_EVENTS_AFTER: Final = """
-    SELECT xid::text::bigint AS number, task_id, file_status,
+    SELECT xid::text::bigint
+               - CASE WHEN number = max(number) OVER (PARTITION BY xid) THEN 0 ELSE 1 END AS number,
+           task_id, file_status,
            number = (SELECT min(number) FROM event AS earlier
                      WHERE earlier.tenant = :tenant AND earlier.task_id = event.task_id) AS first
     FROM event
