@@ -33,6 +33,14 @@ COMMANDS: Final = (
 )
 
 
+SERVER: Final = {
+    "GEEKAI_API_KEY": "sk-any",
+    "GEEKAI_BASE_URL": "http://127.0.0.1:8/api/v1",
+    "GEEKAI_SECRET": "0123456789" * 4,
+}
+"""What every server on a database needs."""
+
+
 @pytest.fixture
 def url() -> Generator[str]:
     with new_ledger_database() as created:
@@ -41,7 +49,7 @@ def url() -> Generator[str]:
 
 async def check_refused(folder: Path, url: str, said: str, **settings: str) -> None:
     """Every command refuses the database alike, and `doctor` says it in its line."""
-    settings = {"GEEKAI_DATABASE_URL": url, **settings}
+    settings = {"GEEKAI_DATABASE_URL": url, **SERVER, **settings}
     results = dict[tuple[str, ...], tuple[int, str, str]]()
 
     async def run(command: tuple[str, ...]) -> None:
@@ -84,7 +92,7 @@ async def test_no_server(tmp_path: Path, url: str) -> None:
 async def test_the_tables_of_a_newer_version(tmp_path: Path, url: str) -> None:
     """As with a file of one, the commands of a person end with 1."""
     await run_sql(url, "UPDATE schema_version SET version = version + 1")
-    settings = {"GEEKAI_DATABASE_URL": url}
+    settings = {"GEEKAI_DATABASE_URL": url, **SERVER}
     served = [await run_cli(tmp_path, *command, **settings) for command in COMMANDS[:2]]
     listed = await run_cli(tmp_path, "tasks", **settings)
     checked = await run_cli(tmp_path, "doctor", **settings)

@@ -41,7 +41,8 @@ def cluster() -> Generator[PostgresCluster]:
 
 @asynccontextmanager
 async def serving(folder: Path, url: str, service: Provider) -> AsyncGenerator[tuple[Client, str]]:
-    settings = {**service.settings, **UNCAPPED, "GEEKAI_DATABASE_URL": url}
+    secret = {"GEEKAI_SECRET": "0123456789" * 4}
+    settings = {**service.settings, **UNCAPPED, **secret, "GEEKAI_DATABASE_URL": url}
     async with (
         http_server(folder, *SERVE, **settings) as origin,
         http_client(f"{origin}/mcp", headers=token_header(folder)) as client,

@@ -16,6 +16,7 @@ import httpx
 import pytest
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
+from geekai_video_mcp.config.write_tokens import add_token
 from geekai_video_mcp.server.build import build_server
 from geekai_video_mcp.server.http import session_table
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
@@ -31,7 +32,7 @@ from support.replicas import (
     trusting,
 )
 from support.team import TASKS, make_video
-from support.team_server import team_server
+from support.team_server import team_server, team_settings
 from support.world import Era, call, structured, text
 
 pytestmark = needs_postgres
@@ -487,8 +488,8 @@ async def test_no_session_is_counted_where_there_is_none(
     monkeypatch.setattr(session_table, "MAX_SESSIONS_OF_ONE", 2)
     url = await create_database(os.environ[VARIABLE])
     variables = {"GEEKAI_DATABASE_URL": url, **COMMON, **KEY}
+    token = add_token(team_settings(tmp_path), "alice", "alice", {}).token
     async with team_server(tmp_path, variables=variables, build=build_server) as server:
-        token = server.add("alice")
         answers = [await server.post(token) for _ in range(5)]
         with_old_session = await server.post(token, Mcp_Session_Id="0" * 32)
     await drop_database(url)
@@ -500,8 +501,9 @@ async def test_no_session_is_counted_where_there_is_none(
 async def test_who_has_no_key_is_refused_in_words_where_others_have_one(tmp_path: Path) -> None:
     url = await create_database(os.environ[VARIABLE])
     variables = {"GEEKAI_DATABASE_URL": url, **COMMON, "GEEKAI_CLIENT_KEYS": "allow"}
+    token = add_token(team_settings(tmp_path), "alice", "alice", {}).token
     async with team_server(tmp_path, variables=variables, build=build_server) as server:
-        headers = {"Authorization": f"Bearer {server.add('alice')}"}
+        headers = {"Authorization": f"Bearer {token}"}
         async with http_client(f"{server.origin}/mcp", headers=headers) as client:
             refused = await call(client, "generate_video", prompt="a fox")
             models = await call(client, "list_video_models")

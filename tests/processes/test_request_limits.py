@@ -177,20 +177,22 @@ async def test_requests_at_once_beyond_the_limit_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request_limits, "MAX_REQUESTS", 1)
-    begun = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+    begun = (
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nExpect: 100-continue\r\n"
+    )
     async with team_server(tmp_path, variables=FAST) as server:
         one, other = server.add("one"), server.add("other")
         async with await anyio.connect_tcp("127.0.0.1", server.port) as stream:
-            await stream.send(f"{begun}Authorization: Bearer {one}\r\n\r\n{{".encode())
+            await stream.send(f"{begun}Authorization: Bearer {one}\r\n\r\n".encode())
             with anyio.fail_after(20):
-                while (refused := await server.post(one)).status_code != 429:
-                    pass  # the first request has not been read yet
+                assert b"100 Continue" in await stream.receive()  # it is being answered
+            refused = await server.post(one)
             served = await server.status_of(other)
         with anyio.fail_after(20):
             while await server.status_of(one) == 429:
                 pass  # that the client has left has not been read yet
 
-    assert served == 200
+    assert (refused.status_code, served) == (429, 200)
     assert "1 requests of yours are being answered" in refused.json()["error"]["message"]
 
 

@@ -31,6 +31,10 @@ def count_from_now(monkeypatch: pytest.MonkeyPatch) -> Counts:
             counts.statements[sql] += 1
             return super().execute(sql, *parameters)
 
+        def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:  # noqa: ANN401 - as SQLite's
+            counts.statements[sql] += len(parameters)
+            return super().executemany(sql, parameters)
+
     async def run_and_count(work: Callable[..., Any], *args: object, **options: Any) -> Any:  # noqa: ANN401 - any work's own
         counts.thread_hops += 1
         return await run_sync(work, *args, **options)
