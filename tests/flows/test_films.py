@@ -61,6 +61,7 @@ async def test_three_shots_become_one_film_in_one_call(world: World) -> None:
     assert len(world.service.charges) == charged
 
 
+@pytest.mark.sqlite_only  # of several machines, another file in the film's place is not the film
 async def test_a_film_is_readable_viewable_and_goes_on_as_a_first_frame(world: World) -> None:
     async with world.client() as client:
         first = await finished(client)
@@ -257,6 +258,7 @@ async def test_a_film_of_sandbox_videos_is_called_a_preview_everywhere(world: Wo
     assert Path(structured(outer)["file"]).name.startswith("a-blue-whale-film-")
 
 
+@pytest.mark.sqlite_only  # of several machines, a file that was deleted is fetched anew
 async def test_parts_that_cannot_be_joined_are_named_each_with_its_reason(world: World) -> None:
     async with world.client() as client:
         picture = structured(await call(client, "generate_image", prompt="a fox"))["task_id"]
