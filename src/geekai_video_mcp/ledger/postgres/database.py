@@ -56,6 +56,13 @@ COMMIT_CHECK_INTERVAL: Final = 0.2
 """Seconds between two questions about it."""
 COMPACT_TIMEOUT: Final = 3600.0
 """Seconds in which a table is written anew."""
+OLDER_SESSIONS_SECONDS: Final = 60.0
+"""Seconds in which transactions that began before a deletion are waited for, at the most."""
+_COUNT_OLDER_SESSIONS: Final = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid != pg_backend_pid()
+      AND greatest(age(backend_xmin), age(backend_xid)) > age($1::text::xid)
+"""
 
 _SELECT_TO_CHANGE: Final = translate("""
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
@@ -299,11 +306,20 @@ class PostgresDatabase(Database):
             connection = _current.get()
             await connection.execute(f"SET statement_timeout = '{COMPACT_TIMEOUT:.0f}s'")
             try:
+                await _wait_for_older_sessions(connection)
                 for table in ("task", "event", "body"):
                     await connection.execute(f"VACUUM (FULL) {table}", timeout=COMPACT_TIMEOUT)
             finally:
                 if not connection.is_closed():
                     await set_up(connection)
+
+
+async def _wait_for_older_sessions(connection: "PoolConnectionProxy[Any]") -> None:
+    """Wait until no transaction can see any more what has been deleted: until then it is kept."""
+    deleted_by = await connection.fetchval("SELECT pg_current_xact_id()::xid::text")
+    with anyio.move_on_after(OLDER_SESSIONS_SECONDS):
+        while await connection.fetchval(_COUNT_OLDER_SESSIONS, deleted_by):  # noqa: ASYNC110 - no event
+            await anyio.sleep(COMMIT_CHECK_INTERVAL)
 
 
 async def _keep_settings(connection: "asyncpg.Connection[Any]") -> None:
