@@ -43,11 +43,6 @@ NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
     task = new_task(
         request={"model": "m", "prompt": "雪の中の狐 🦊"}, account="s", owner="a", at=NOW

@@ -37,11 +37,6 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals ar
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 

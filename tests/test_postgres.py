@@ -37,11 +37,6 @@ SECRET_PART = re.compile(r"[0-9a-f]{32}")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def url() -> AsyncGenerator[str]:
     created = await create_database(os.environ[CLUSTER])
     yield created

@@ -34,11 +34,6 @@ OWN = "application_name = 'geekai-video-mcp' AND datname = current_database()"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def url() -> AsyncGenerator[str]:
     created = await create_database(os.environ[CLUSTER])
     yield created

@@ -29,11 +29,6 @@ HELD = "SELECT id FROM geekai_video.task WHERE id = ANY($1::text[]) FOR UPDATE"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def url() -> AsyncGenerator[str]:
     created = await create_database(os.environ[CLUSTER])
     yield created

@@ -19,11 +19,6 @@ SOON = 4.0
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def url(tmp_path: Path) -> AsyncGenerator[str]:
     created = await create_database(os.environ[VARIABLE])
     await (await Ledger.open_database(created, tmp_path)).close()

@@ -80,11 +80,6 @@ VALUES: Final[Mapping[str, Any]] = {
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def filled(tmp_path: Path) -> "AsyncGenerator[asyncpg.Connection[Any]]":
     url = await create_database(os.environ[CLUSTER])
     await (await Ledger.open_database(url, tmp_path)).close()

@@ -17,11 +17,6 @@ from support.postgres import VARIABLE, needs_postgres, running_cluster
 pytestmark = needs_postgres
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module")
 def folder() -> Generator[Path]:
     """With a certificate for `localhost` and its key, and another certificate."""

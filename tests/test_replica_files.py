@@ -21,11 +21,6 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def machines(tmp_path: Path) -> AsyncGenerator[tuple[World, World]]:
     """Two machines with nothing in common but the database and the service."""
     url = SecretStr(await create_database(os.environ[VARIABLE]))

@@ -36,11 +36,6 @@ LIMITS = Limits(per_day=1, in_flight=1, cny_per_day=1.0)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def operators(place: LedgerPlace) -> AsyncGenerator[Ledger]:
     async with place.open() as ledger:
         yield ledger

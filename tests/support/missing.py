@@ -7,4 +7,4 @@ import pytest
 
 def skip_test(reason: str) -> NoReturn:
     """Skip this test; *reason* is what this machine lacks, as a sentence for `pytest -rs`."""
-    raise pytest.skip.Exception(reason)  # whoever calls says what this machine lacks
+    raise pytest.skip.Exception(reason)  # why: what the caller says is lacking

@@ -153,7 +153,7 @@ class LocalFiles:
             reason = exc.message
         except OSError as exc:
             reason = describe_os_error(exc)
-        except Exception as exc:  # noqa: BLE001 - the caller is told, and others are served
+        except Exception as exc:  # noqa: BLE001 - the reason goes to the caller
             log_exception(self._fetch_copy, exc)
             reason = describe_exception(exc)
         else:
