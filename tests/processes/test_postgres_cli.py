@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from geekai_video_mcp.config import Settings
@@ -26,13 +28,20 @@ from support.postgres import (
     find_binaries,
     needs_postgres,
     new_ledger_database,
+    open_transaction,
     run_sql,
+    with_database,
 )
 from support.process import environment, run_cli
 from support.provider import running_provider
 
 pytestmark = needs_postgres
 MAYBE = "It may have been charged."
+WAITING_PURGE = """
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND pid != pg_backend_pid()
+      AND query LIKE '%pg_snapshot_xmin%'
+"""
 
 
 @pytest.fixture
@@ -145,6 +154,43 @@ async def test_purged_tasks_leave_nothing_in_the_tables(tmp_path: Path, url: str
     assert (status, err) == (0, "")
     assert "Deleted 1 task" in out
     assert tasks == [(stays.id,)]
+    assert b"Canary-8815" in before
+    assert b"Canary-8815" not in await read_table(url)
+
+
+async def test_what_others_may_still_see_is_written_anew_once_they_are_done(
+    tmp_path: Path, url: str
+) -> None:
+    gone = finished(tmp_path, "a fox called Canary-8815")
+    await seed(tmp_path, url, gone)
+    elsewhere = with_database(url, "postgres")  # a snapshot reaches over all databases
+    purged = anyio.Event()
+
+    async def purge() -> None:
+        await run(tmp_path, url, "tasks", "purge", "--yes")
+        purged.set()
+
+    async with anyio.create_task_group() as group, open_transaction(elsewhere):
+        group.start_soon(purge)
+        while not purged.is_set() and not await run_sql(url, WAITING_PURGE):
+            await anyio.lowlevel.checkpoint()
+        kept = await read_table(url)
+        waited = not purged.is_set()
+
+    assert waited
+    assert b"Canary-8815" in kept
+    assert b"Canary-8815" not in await read_table(url)
+
+
+async def test_another_purge_writes_anew_what_an_earlier_one_had_to_leave(
+    tmp_path: Path, url: str
+) -> None:
+    await seed(tmp_path, url, finished(tmp_path, "a fox called Canary-8815"))
+    await run_sql(url, "DELETE FROM task RETURNING id")
+    before = await read_table(url)
+    status, out, err = await run(tmp_path, url, "tasks", "purge")
+
+    assert (status, out, err) == (0, "Nothing of local can be deleted.\n", "")
     assert b"Canary-8815" in before
     assert b"Canary-8815" not in await read_table(url)
 

@@ -236,6 +236,14 @@ async def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
         return [[tuple(row) for row in await connection.fetch(each)] for each in statements][-1]
 
 
+@asynccontextmanager
+async def open_transaction(url: str) -> AsyncGenerator[None]:
+    """A transaction that writes goes on in this database while the block lasts."""
+    async with _connected(url) as connection, connection.transaction():
+        await connection.execute("SELECT pg_current_xact_id()")
+        yield
+
+
 async def wait_for_transactions(url: str) -> None:
     """Wait until all transactions of now have ended, those of other tests as well.
 

@@ -78,7 +78,7 @@ def describe_found(found: Found, tenant: str) -> list[str]:
 
 
 async def purge_tasks(settings: "Settings", found: Found, before: float) -> int:
-    """Delete them; returns the exit status."""
+    """Delete them, and whatever an earlier purge had to leave; returns the exit status."""
     left = list[str]()
     async with open_ledger(settings) as ledger:
         if ledger is None:
@@ -91,9 +91,11 @@ async def purge_tasks(settings: "Settings", found: Found, before: float) -> int:
         except StorageUnavailable as exc:
             print_notice(
                 f"{exc.message} The tasks are deleted, but traces of their prompts may still be in"
-                " the database file: run the command again."
+                " the database: run the command again."
             )
             return FAILED
+    if not found.going:
+        return OK
     print_line(f"Deleted {_counted(len(purged), 'task')} and {_counted(files, 'file')}.")
     for each in left:
         print_notice(each)

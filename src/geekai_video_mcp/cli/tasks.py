@@ -286,9 +286,7 @@ def _purge_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     found = anyio.run(find_tasks, settings, before)
     for line in describe_found(found, settings.tenant):
         print_line(line)
-    if not found.going:
-        return OK
-    if not arguments.yes and not _confirm():
+    if found.going and not arguments.yes and not _confirm():
         return FAILED
     return anyio.run(purge_tasks, settings, found, before)
 

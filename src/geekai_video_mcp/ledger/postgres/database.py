@@ -56,13 +56,17 @@ COMMIT_CHECK_INTERVAL: Final = 0.2
 """Seconds between two questions about it."""
 COMPACT_TIMEOUT: Final = 3600.0
 """Seconds in which a table is written anew."""
-OLDER_SESSIONS_SECONDS: Final = 60.0
+OLDER_TRANSACTIONS_SECONDS: Final = 60.0
 """Seconds in which transactions that began before a deletion are waited for, at the most."""
-_COUNT_OLDER_SESSIONS: Final = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid != pg_backend_pid()
-      AND greatest(age(backend_xmin), age(backend_xid)) > age($1::text::xid)
+_OLDER_TRANSACTIONS_RUN: Final = """
+    SELECT pg_snapshot_xmin(pg_current_snapshot()) <= $1::text::xid8 OR EXISTS (
+        SELECT FROM pg_stat_activity
+        WHERE datname = current_database() AND pid != pg_backend_pid()
+          AND age(backend_xmin) > age($1::text::xid8::xid)
+    )
 """
+"""A transaction that writes, in any database of the cluster, and a reader of this one: VACUUM keeps
+the rows that were deleted since either began."""
 
 _SELECT_TO_CHANGE: Final = translate("""
     SELECT * FROM task WHERE tenant = $1 AND id = ANY($2::text[]) ORDER BY id FOR UPDATE
@@ -306,7 +310,7 @@ class PostgresDatabase(Database):
             connection = _current.get()
             await connection.execute(f"SET statement_timeout = '{COMPACT_TIMEOUT:.0f}s'")
             try:
-                await _wait_for_older_sessions(connection)
+                await _wait_for_older_transactions(connection)
                 for table in ("task", "event", "body"):
                     await connection.execute(f"VACUUM (FULL) {table}", timeout=COMPACT_TIMEOUT)
             finally:
@@ -314,12 +318,19 @@ class PostgresDatabase(Database):
                     await set_up(connection)
 
 
-async def _wait_for_older_sessions(connection: "PoolConnectionProxy[Any]") -> None:
-    """Wait until no transaction can see any more what has been deleted: until then it is kept."""
-    deleted_by = await connection.fetchval("SELECT pg_current_xact_id()::xid::text")
-    with anyio.move_on_after(OLDER_SESSIONS_SECONDS):
-        while await connection.fetchval(_COUNT_OLDER_SESSIONS, deleted_by):  # noqa: ASYNC110 - no event
+async def _wait_for_older_transactions(connection: "PoolConnectionProxy[Any]") -> None:
+    """Wait until no transaction can see any more what has been deleted: until then it is kept.
+
+    Raises:
+        StorageUnavailable: one of them goes on.
+    """
+    deleted_by = await connection.fetchval("SELECT pg_current_xact_id()::text")
+    with anyio.move_on_after(OLDER_TRANSACTIONS_SECONDS):
+        while await connection.fetchval(_OLDER_TRANSACTIONS_RUN, deleted_by):  # noqa: ASYNC110 - no event
             await anyio.sleep(COMMIT_CHECK_INTERVAL)
+        return
+    reason = "a transaction that began before the deletion still runs on its server"
+    raise StorageUnavailable(DATABASE, reason, remedy="Wait until it has ended.")
 
 
 async def _keep_settings(connection: "asyncpg.Connection[Any]") -> None:
