@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from support.ledgers import LedgerPlace
-from support.postgres import NO_POSTGRES, needs_postgres, new_ledger_database
+from support.postgres import NO_POSTGRES, needs_postgres, new_database, new_ledger_database
 
 WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "sandbox"})
 """Folders of tests which each start a server, a program or a renderer."""
@@ -63,3 +63,17 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[LedgerPla
 def no_settings_file_of_this_user() -> None:
     """For the programs that inherit this process's environment."""
     os.environ["GEEKAI_SETTINGS_FILE"] = os.devnull
+
+
+@pytest.fixture
+def database_url() -> Generator[str]:
+    """The address of a PostgreSQL database without tables."""
+    with new_database() as url:
+        yield url
+
+
+@pytest.fixture
+def ledger_url() -> Generator[str]:
+    """The address of a PostgreSQL database with the tables of an empty ledger."""
+    with new_ledger_database() as url:
+        yield url

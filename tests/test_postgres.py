@@ -1,8 +1,6 @@
 """What is of PostgreSQL alone: its dialect, what it refuses at start, its locks, its failures."""
 
-import os
 import re
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,10 +19,8 @@ from geekai_video_mcp.ledger.postgres import connection as connection_module
 from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
-from support.postgres import VARIABLE as CLUSTER
 from support.postgres import (
     create_database,
-    drop_database,
     needs_postgres,
     running_cluster,
     wait_for_transactions,
@@ -36,15 +32,8 @@ NOW = 1_790_000_000.0
 SECRET_PART = re.compile(r"[0-9a-f]{32}")
 
 
-@pytest.fixture
-async def url() -> AsyncGenerator[str]:
-    created = await create_database(os.environ[CLUSTER])
-    yield created
-    await drop_database(created)
-
-
-async def run_sql(url: str, *statements: str) -> list[Any]:
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+async def run_sql(database_url: str, *statements: str) -> list[Any]:
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     try:
         return [await connection.fetch(each) for each in statements][-1]
     finally:
@@ -66,11 +55,11 @@ def test_a_statement_keeps_its_meaning_and_loses_what_is_for_sqlites_planner() -
     assert "INDEXED" not in events.text
 
 
-async def test_every_statement_can_be_prepared(url: str, tmp_path: Path) -> None:
+async def test_every_statement_can_be_prepared(database_url: str, tmp_path: Path) -> None:
     """By the database itself, which knows each table, column and type."""
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     await ledger.close()
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     await connection.execute("SET search_path = geekai_video")
     statements = [
         value
@@ -86,23 +75,23 @@ async def test_every_statement_can_be_prepared(url: str, tmp_path: Path) -> None
     assert len(statements) > 30
 
 
-async def test_the_tables_have_the_columns_of_a_task(url: str, tmp_path: Path) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
+async def test_the_tables_have_the_columns_of_a_task(database_url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
     await ledger.close()
     rows = await run_sql(
-        url, "SELECT column_name FROM information_schema.columns WHERE table_name = 'task'"
+        database_url, "SELECT column_name FROM information_schema.columns WHERE table_name = 'task'"
     )
 
     assert {row["column_name"] for row in rows} == set(TASK_COLUMNS)
 
 
 async def test_any_number_of_servers_may_create_the_tables_at_once(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
     ledgers = list[Ledger]()
 
     async def open_one() -> None:
-        ledgers.append(await Ledger.open_database(url, tmp_path))
+        ledgers.append(await Ledger.open_database(database_url, tmp_path))
 
     async with anyio.create_task_group() as group:
         for _ in range(8):
@@ -125,16 +114,16 @@ REFUSED = [
 
 @pytest.mark.parametrize(("change", "said"), REFUSED)
 async def test_a_database_that_cannot_be_used_is_refused_by_its_variable_without_the_secret(
-    url: str, tmp_path: Path, change: str, said: str
+    database_url: str, tmp_path: Path, change: str, said: str
 ) -> None:
-    parts = urlsplit(url)
+    parts = urlsplit(database_url)
     match change:
         case "/nowhere":
-            wrong = with_database(url, "nowhere")
+            wrong = with_database(database_url, "nowhere")
         case "//wrong":
-            wrong = url.replace(str(parts.password), "f" * 32)
+            wrong = database_url.replace(str(parts.password), "f" * 32)
         case "//nobody":
-            wrong = url.replace(f"{parts.username}:", "nobody:")
+            wrong = database_url.replace(f"{parts.username}:", "nobody:")
         case _:
             wrong = urlunsplit(parts._replace(netloc=parts.netloc.replace(str(parts.port), "9")))
     with pytest.raises(ConfigError) as refused:
@@ -146,13 +135,15 @@ async def test_a_database_that_cannot_be_used_is_refused_by_its_variable_without
     assert "127.0.0.1" not in refused.value.message
 
 
-async def test_tables_of_a_newer_version_are_left_alone(url: str, tmp_path: Path) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
+async def test_tables_of_a_newer_version_are_left_alone(database_url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
     await ledger.close()
-    await run_sql(url, "UPDATE geekai_video.schema_version SET version = version + 1 RETURNING 1")
+    await run_sql(
+        database_url, "UPDATE geekai_video.schema_version SET version = version + 1 RETURNING 1"
+    )
     with pytest.raises(LedgerTooNew):
-        await Ledger.open_database(url, tmp_path)
-    rows = await run_sql(url, "SELECT version FROM geekai_video.schema_version")
+        await Ledger.open_database(database_url, tmp_path)
+    rows = await run_sql(database_url, "SELECT version FROM geekai_video.schema_version")
 
     assert rows[0]["version"] == len(MIGRATIONS) + 1
 
@@ -165,20 +156,22 @@ async def test_tables_of_a_newer_version_are_left_alone(url: str, tmp_path: Path
     ],
 )
 async def test_a_database_that_may_lose_what_was_paid_for_is_refused(
-    url: str, tmp_path: Path, setting: str, said: str
+    database_url: str, tmp_path: Path, setting: str, said: str
 ) -> None:
-    name = urlsplit(url).path.strip("/")
-    await run_sql(with_database(url, "postgres"), f"ALTER DATABASE {name} SET {setting}")
+    name = urlsplit(database_url).path.strip("/")
+    await run_sql(with_database(database_url, "postgres"), f"ALTER DATABASE {name} SET {setting}")
     with pytest.raises(ConfigError, match=said):
-        await Ledger.open_database(url, tmp_path)
+        await Ledger.open_database(database_url, tmp_path)
 
 
 async def test_an_upgrade_while_this_server_runs_ends_its_requests_and_not_its_tasks(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     task = await ledger.add(make_task())
-    await run_sql(url, "UPDATE geekai_video.schema_version SET version = version + 1 RETURNING 1")
+    await run_sql(
+        database_url, "UPDATE geekai_video.schema_version SET version = version + 1 RETURNING 1"
+    )
     with pytest.raises(LedgerTooNew) as refused:
         await ledger.claim(task.id, lambda each: replace(each, attempt=1))
     changed = await ledger.change(task.id, lambda each: replace(each, poll_count=1))
@@ -188,11 +181,13 @@ async def test_an_upgrade_while_this_server_runs_ends_its_requests_and_not_its_t
     assert changed.poll_count == 1
 
 
-async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path: Path) -> None:
+async def test_an_event_that_commits_late_is_missed_by_nobody(
+    database_url: str, tmp_path: Path
+) -> None:
     """Its number was taken before those of events that were committed first."""
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     last = await ledger.last_event_id()
-    slow: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    slow: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     insert = (
         "INSERT INTO geekai_video.event (at, task_id, status, attempt, file_status)"
         " VALUES (1, 'late', 'pending', 1, 'none')"
@@ -204,7 +199,7 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path
     before = await ledger.events_after(after=last)
     await transaction.commit()
     await slow.close()
-    await wait_for_transactions(url)
+    await wait_for_transactions(database_url)
     seen = list[str]()
     for notice in before:
         last, _ = notice.number, seen.append(notice.task_id)
@@ -215,39 +210,41 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(url: str, tmp_path
     assert seen == ["late", task.id]
 
 
-async def test_changes_of_several_tasks_are_one_transaction(url: str, tmp_path: Path) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
+async def test_changes_of_several_tasks_are_one_transaction(
+    database_url: str, tmp_path: Path
+) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
     tasks = [await ledger.add(make_task()) for _ in range(4)]
     await ledger.change_all([(each.id, lambda task: replace(task, poll_count=1)) for each in tasks])
     await ledger.close()
-    found = await run_sql(url, "SELECT DISTINCT xmin FROM geekai_video.task")
+    found = await run_sql(database_url, "SELECT DISTINCT xmin FROM geekai_video.task")
 
     assert len(found) == 1
 
 
 async def test_tables_of_an_older_version_are_upgraded_with_their_tasks(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     task = await ledger.add(make_task())
     await ledger.close()
     second = ("ALTER TABLE task ADD COLUMN grown TEXT",)
     monkeypatch.setattr(connection_module, "MIGRATIONS", (*MIGRATIONS, second))
-    newer = await Ledger.open_database(url, tmp_path)
+    newer = await Ledger.open_database(database_url, tmp_path)
     found = await newer.list_records(limit=5)
     await newer.close()
-    version = await run_sql(url, "SELECT version FROM geekai_video.schema_version")
+    version = await run_sql(database_url, "SELECT version FROM geekai_video.schema_version")
 
     assert [each.id for each in found] == [task.id]
     assert version[0]["version"] == len(MIGRATIONS) + 1
 
 
 async def test_the_tables_are_written_anew_for_longer_than_a_statement_may_take(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection_module, "STATEMENT_TIMEOUT", 0.2)
-    ledger = await Ledger.open_database(url, tmp_path)
-    reader: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    reader: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     transaction = reader.transaction()
     await transaction.start()
     await reader.execute("SELECT count(*) FROM geekai_video.task")
@@ -270,13 +267,13 @@ async def run_in(ledger: Ledger, statement: str) -> object:
 
 
 async def test_whoever_stops_between_two_events_of_a_transaction_misses_none(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     tasks = [await ledger.add(make_task()) for _ in range(2)]
     last = await ledger.last_event_id()
     await ledger.change_all([(task.id, partial(replace, attempt=1)) for task in tasks])
-    await wait_for_transactions(url)
+    await wait_for_transactions(database_url)
     notices = await ledger.events_after(after=last)
     again = await ledger.events_after(after=notices[0].number)
     later = await ledger.events_after(after=notices[1].number)
@@ -287,9 +284,9 @@ async def test_whoever_stops_between_two_events_of_a_transaction_misses_none(
     assert later == []
 
 
-async def test_a_process_is_alive_until_its_session_ends(url: str, tmp_path: Path) -> None:
-    ledger = await Ledger.open_database(url, tmp_path)
-    first, second = PostgresProcesses(url), PostgresProcesses(url)
+async def test_a_process_is_alive_until_its_session_ends(database_url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    first, second = PostgresProcesses(database_url), PostgresProcesses(database_url)
     async with first.run():
         async with second.run():
             await first.refresh()
@@ -306,11 +303,11 @@ async def test_a_process_is_alive_until_its_session_ends(url: str, tmp_path: Pat
 
 
 async def test_a_process_that_has_just_begun_is_not_taken_for_dead(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
     """Although the locks were read before it had one."""
-    ledger = await Ledger.open_database(url, tmp_path)
-    first, second = PostgresProcesses(url), PostgresProcesses(url)
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    first, second = PostgresProcesses(database_url), PostgresProcesses(database_url)
     async with first.run(), second.run():
         assert first.is_alive(second.own_id)
     await ledger.close()

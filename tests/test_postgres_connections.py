@@ -1,6 +1,5 @@
 """The pool and the sessions of PostgreSQL when their callers or their network fail."""
 
-import os
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine
@@ -23,8 +22,7 @@ from geekai_video_mcp.ledger.postgres import processes as liveness
 from geekai_video_mcp.ledger.postgres.database import POOL_SIZE
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.database_proxy import database_proxy
-from support.postgres import VARIABLE as CLUSTER
-from support.postgres import create_database, drop_database, needs_postgres
+from support.postgres import needs_postgres
 from support.world import admit_new
 
 pytestmark = needs_postgres
@@ -34,23 +32,16 @@ OWN = "application_name = 'geekai-video-mcp' AND datname = current_database()"
 
 
 @pytest.fixture
-async def url() -> AsyncGenerator[str]:
-    created = await create_database(os.environ[CLUSTER])
-    yield created
-    await drop_database(created)
-
-
-@pytest.fixture
-async def ledger(url: str, tmp_path: Path) -> AsyncGenerator[Ledger]:
-    opened = await Ledger.open_database(url, tmp_path)
+async def ledger(database_url: str, tmp_path: Path) -> AsyncGenerator[Ledger]:
+    opened = await Ledger.open_database(database_url, tmp_path)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def session(url: str) -> AsyncGenerator["asyncpg.Connection[Any]"]:
+async def session(database_url: str) -> AsyncGenerator["asyncpg.Connection[Any]"]:
     """Somebody else's connection to the same database."""
-    opened: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    opened: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     yield opened
     await opened.close()
 
@@ -106,13 +97,13 @@ async def test_callers_that_give_up_at_any_moment_leave_every_connection_clean(
 
 
 async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_other_call(
-    url: str,
+    database_url: str,
     tmp_path: Path,
     session: "asyncpg.Connection[Any]",
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connections, "STATEMENT_TIMEOUT", 1.0)
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     task = await ledger.add(make_task())
     errors, found = list[str](), None
 
@@ -160,10 +151,10 @@ async def test_a_response_is_recorded_while_any_number_of_requests_wait_for_thei
 
 
 async def test_a_process_is_alive_again_although_the_database_keeps_the_session_it_lost(
-    url: str, ledger: Ledger
+    database_url: str, ledger: Ledger
 ) -> None:
     del ledger  # it has made the tables
-    async with database_proxy(url) as proxy:
+    async with database_proxy(database_url) as proxy:
         process = PostgresProcesses(proxy.url)
         async with process.run():
             proxy.take_down(half_open=True)
@@ -176,10 +167,10 @@ async def test_a_process_is_alive_again_although_the_database_keeps_the_session_
 
 
 async def test_an_attempt_to_reconnect_that_takes_too_long_leaves_no_session_behind(
-    url: str, session: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+    database_url: str, session: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(liveness, "READ_TIMEOUT", 0.5)
-    process = PostgresProcesses(url)
+    process = PostgresProcesses(database_url)
     key = int.from_bytes(bytes.fromhex(process.own_id[:16]), signed=True)
     await session.execute("SELECT pg_advisory_lock($1)", key)
     for _ in range(3):
@@ -210,12 +201,15 @@ async def test_a_column_that_a_newer_version_adds_disturbs_no_transaction(
 
 
 async def test_what_happens_is_dated_by_the_clock_of_the_database(
-    url: str, tmp_path: Path, session: "asyncpg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
+    database_url: str,
+    tmp_path: Path,
+    session: "asyncpg.Connection[Any]",
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """That of this machine is an hour ahead, and the other machines know only the database's."""
     true_time = time.time
     monkeypatch.setattr(time, "time", lambda: true_time() + 3600.0)
-    async with open_ledger_base(tmp_path, database_url=SecretStr(url)) as base:
+    async with open_ledger_base(tmp_path, database_url=SecretStr(database_url)) as base:
         task = await base.ledger.add(replace(make_task(), created_at=base.clock()))
         await base.ledger.change(task.id, lambda each: replace(each, file_status=FileStatus.LOST))
     rows = await session.fetch("SELECT at FROM geekai_video.event")

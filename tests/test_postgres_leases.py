@@ -1,6 +1,5 @@
 """Processes on one PostgreSQL database share tasks without waiting for each other."""
 
-import os
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,7 +11,6 @@ from typing import Any
 import anyio
 import asyncpg
 import httpx
-import pytest
 
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.config import Settings
@@ -20,34 +18,26 @@ from geekai_video_mcp.domain.leases import acquire_lease
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.ledger import Ledger
-from support.postgres import VARIABLE as CLUSTER
-from support.postgres import create_database, drop_database, needs_postgres
+from support.postgres import needs_postgres
 
 pytestmark = needs_postgres
 NOW = 1_790_000_000.0
 HELD = "SELECT id FROM geekai_video.task WHERE id = ANY($1::text[]) FOR UPDATE"
 
 
-@pytest.fixture
-async def url() -> AsyncGenerator[str]:
-    created = await create_database(os.environ[CLUSTER])
-    yield created
-    await drop_database(created)
-
-
 @asynccontextmanager
-async def opened(url: str, folder: Path, count: int = 1) -> AsyncGenerator[list[Ledger]]:
+async def opened(database_url: str, folder: Path, count: int = 1) -> AsyncGenerator[list[Ledger]]:
     """The same ledger, as so many processes have it."""
-    ledgers = [await Ledger.open_database(url, folder) for _ in range(count)]
+    ledgers = [await Ledger.open_database(database_url, folder) for _ in range(count)]
     yield ledgers
     for ledger in ledgers:
         await ledger.close()
 
 
 @asynccontextmanager
-async def being_changed(url: str, *task_ids: str) -> AsyncGenerator[None]:
+async def being_changed(database_url: str, *task_ids: str) -> AsyncGenerator[None]:
     """While the block lasts, another transaction has these rows."""
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     try:
         async with connection.transaction():
             await connection.execute(HELD, task_ids)
@@ -79,12 +69,12 @@ def take(holder: str) -> partial[Task]:
 
 
 async def test_a_task_that_another_process_is_changing_is_left_to_it(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
-    async with opened(url, tmp_path) as (ledger,):
+    async with opened(database_url, tmp_path) as (ledger,):
         tasks = await add_running(ledger, 3)
         ids = [task.id for task in tasks]
-        async with being_changed(url, ids[1]):
+        async with being_changed(database_url, ids[1]):
             with anyio.fail_after(5):
                 outcomes = await ledger.take_leases([*ids, "nobody's"], take("me"))
         stored = [await ledger.find(task_id) for task_id in ids]
@@ -95,10 +85,10 @@ async def test_a_task_that_another_process_is_changing_is_left_to_it(
 
 
 async def test_processes_that_take_the_same_tasks_at_once_share_them(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
     """All of them go through the same list in the same order, as after the end of another one."""
-    async with opened(url, tmp_path, 4) as ledgers:
+    async with opened(database_url, tmp_path, 4) as ledgers:
         ids = [task.id for task in await add_running(ledgers[0], 200)]
         holders = Counter[str]()
 
@@ -123,14 +113,14 @@ async def test_processes_that_take_the_same_tasks_at_once_share_them(
 
 
 async def test_a_task_that_was_just_being_changed_is_watched_a_moment_later(
-    url: str, tmp_path: Path
+    database_url: str, tmp_path: Path
 ) -> None:
     settings = Settings.from_env(
         {
             "GEEKAI_API_KEY": "sk-any",
             "GEEKAI_STATE_DIR": str(tmp_path / "state"),
             "GEEKAI_OUTPUT_DIR": str(tmp_path / "videos"),
-            "GEEKAI_DATABASE_URL": url,
+            "GEEKAI_DATABASE_URL": database_url,
         }
     )
     polled = {"theirs-0": anyio.Event(), "theirs-1": anyio.Event()}
@@ -140,12 +130,12 @@ async def test_a_task_that_was_just_being_changed_is_watched_a_moment_later(
         polled[task_id].set()
         return httpx.Response(200, json={"task_id": task_id, "task_status": "running"})
 
-    async with opened(url, tmp_path) as (ledger,):
+    async with opened(database_url, tmp_path) as (ledger,):
         held, other = await add_running(ledger, 2, account=settings.account)
         transport = httpx.MockTransport(answer)
         with anyio.fail_after(30):
             async with AsyncExitStack() as change:
-                await change.enter_async_context(being_changed(url, held.id))
+                await change.enter_async_context(being_changed(database_url, held.id))
                 async with open_app(settings, transport=lambda: transport):
                     await polled[str(other.provider_task_id)].wait()
                     was_polled = polled[str(held.provider_task_id)].is_set()

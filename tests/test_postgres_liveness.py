@@ -1,34 +1,22 @@
 """Who is taken for dead on PostgreSQL, and when: by the locks of sessions."""
 
-import os
-from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import anyio
 import asyncpg
 import pytest
 
-from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.postgres import processes
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
-from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
+from support.postgres import needs_postgres
 
 pytestmark = needs_postgres
 SOON = 4.0
 
 
-@pytest.fixture
-async def url(tmp_path: Path) -> AsyncGenerator[str]:
-    created = await create_database(os.environ[VARIABLE])
-    await (await Ledger.open_database(created, tmp_path)).close()
-    yield created
-    await drop_database(created)
-
-
-async def test_the_end_of_a_process_is_told_at_once(url: str) -> None:
+async def test_the_end_of_a_process_is_told_at_once(ledger_url: str) -> None:
     """Although nobody has asked about it before."""
-    first, second = PostgresProcesses(url), PostgresProcesses(url)
+    first, second = PostgresProcesses(ledger_url), PostgresProcesses(ledger_url)
     async with first.run():
         async with second.run():
             await first.refresh()
@@ -39,8 +27,10 @@ async def test_the_end_of_a_process_is_told_at_once(url: str) -> None:
     assert not alive
 
 
-async def test_a_process_that_was_dead_before_is_told_of_once_it_is_asked_about(url: str) -> None:
-    first = PostgresProcesses(url)
+async def test_a_process_that_was_dead_before_is_told_of_once_it_is_asked_about(
+    ledger_url: str,
+) -> None:
+    first = PostgresProcesses(ledger_url)
     async with first.run():
         in_doubt = first.is_alive("0" * 32)
         with anyio.fail_after(SOON):
@@ -52,15 +42,15 @@ async def test_a_process_that_was_dead_before_is_told_of_once_it_is_asked_about(
 
 @pytest.mark.parametrize("seconds", [processes.RECONNECTION_SECONDS, 0.0])
 async def test_who_has_lost_its_own_session_judges_nobody_for_a_while(
-    url: str, monkeypatch: pytest.MonkeyPatch, seconds: float
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     """A restart of the database ends all sessions: the others need a moment as well."""
     monkeypatch.setattr(processes, "RECONNECTION_SECONDS", seconds)
     monkeypatch.setattr(processes, "READ_INTERVAL", 600.0)
-    first, second = PostgresProcesses(url), PostgresProcesses(url)
+    first, second = PostgresProcesses(ledger_url), PostgresProcesses(ledger_url)
     async with first.run(), second.run():
         await first.refresh()
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(ledger_url)
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid != pg_backend_pid()"

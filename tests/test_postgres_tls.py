@@ -44,8 +44,8 @@ def make_certificate(folder: Path, name: str) -> None:
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Generator[str]:
     """The address of a server with TLS, by the name that its certificate has."""
-    files = {"ssl_cert_file": f"{folder}/server.pem", "ssl_key_file": f"{folder}/server.key"}
-    with running_cluster(ssl="on", **files) as cluster:
+    cert, key = f"{folder}/server.pem", f"{folder}/server.key"
+    with running_cluster(ssl="on", ssl_cert_file=cert, ssl_key_file=key) as cluster:
         yield cluster.url.replace("127.0.0.1", "localhost")
 
 

@@ -1,7 +1,5 @@
 """A PostgreSQL database that was restored from a copy: what `deploy/restored.sql` does to it."""
 
-import os
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ from geekai_video_mcp.domain.backups import mark_unsent_as_unknown
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.tasks import new_task
 from geekai_video_mcp.ledger import Ledger
-from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
+from support.postgres import needs_postgres
 
 pytestmark = needs_postgres
 SCRIPT = Path(__file__).parents[1] / "deploy" / "restored.sql"
@@ -25,23 +23,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture
-async def url() -> AsyncGenerator[str]:
-    created = await create_database(os.environ[VARIABLE])
-    yield created
-    await drop_database(created)
-
-
 @pytest.mark.parametrize("status", Status)
 async def test_a_restored_task_is_what_it_would_be_in_a_copy_of_sqlite(
-    url: str, tmp_path: Path, status: Status
+    database_url: str, tmp_path: Path, status: Status
 ) -> None:
     """What may have been sent is `unknown`, for a person to decide; the rest is as it was."""
     asked = new_task(request={"model": "m", "prompt": "a fox"}, account="s", owner="a", at=NOW)
     task = replace(asked, status=status, attempt=2)
-    ledger = await Ledger.open_database(url, tmp_path)
+    ledger = await Ledger.open_database(database_url, tmp_path)
     await ledger.add(task)
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     await connection.execute(SCRIPT.read_text("utf-8"))
     await connection.close()
     restored = await ledger.find(task.id)

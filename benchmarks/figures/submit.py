@@ -25,24 +25,39 @@ def measure(rounds: int) -> Sequence[Row]:
     with tempfile.TemporaryDirectory(dir=ROOT) as name, running_service() as url:
         floor = Series(paying_server, url, Path(name) / "floor")
         subject = Series(submitting_server, url, Path(name) / "subject")
-        medians = compare(floor=floor.measure, subject=subject.measure, rounds=rounds)
+        return compare_calls(
+            subject,
+            floor,
+            rounds=rounds,
+            figure="`generate_video`, call to answer",
+            against=FLOOR_WORK,
+            targets=(1.5, 3),
+        )
+
+
+def compare_calls(
+    subject: "Series",
+    floor: "Series",
+    *,
+    rounds: int,
+    figure: str,
+    against: str,
+    targets: tuple[float, float],
+) -> Sequence[Row]:
+    """A row for the median call and one for the 95th percentile."""
+    medians = compare(floor=floor.measure, subject=subject.measure, rounds=rounds)
     # Without the first of each, which `compare` does not count either.
     slowest = Comparison(floor=floor.slowest[1:], subject=subject.slowest[1:])
+    parts = (("the median call", medians), ("95th percentile", slowest))
     return [
         ratio_row(
-            medians,
-            figure="`generate_video`, call to answer, the median call",
-            floor=FLOOR_WORK,
-            target=Target(value=1.5),
-            details=describe(medians),
-        ),
-        ratio_row(
-            slowest,
-            figure="`generate_video`, call to answer, 95th percentile",
-            floor=FLOOR_WORK,
-            target=Target(value=3),
-            details=describe(slowest),
-        ),
+            compared,
+            figure=f"{figure}, {name}",
+            floor=against,
+            target=Target(value=target),
+            details=describe(compared),
+        )
+        for (name, compared), target in zip(parts, targets, strict=True)
     ]
 
 

@@ -9,10 +9,9 @@ from typing import Final
 
 import anyio
 
-from benchmarks.comparison import Comparison, compare
-from benchmarks.figures.submit import Series, describe
+from benchmarks.figures.submit import Series, compare_calls
 from benchmarks.report import ROOT
-from benchmarks.rows import Row, Target, ratio_row
+from benchmarks.rows import Row
 from benchmarks.support.service import running_service
 from benchmarks.support.stdio import StdioServer
 from benchmarks.support.submission import submitting_server
@@ -34,24 +33,14 @@ def measure(rounds: int) -> Sequence[Row]:
         floor = Series(submitting_server, url, Path(name) / "floor")
         start = partial(_server_with_database, cluster.url)
         subject = Series(start, url, Path(name) / "subject")
-        medians = compare(floor=floor.measure, subject=subject.measure, rounds=rounds)
-    slowest = Comparison(floor=floor.slowest[1:], subject=subject.slowest[1:])
-    return [
-        ratio_row(
-            medians,
-            figure="`generate_video` with PostgreSQL, call to answer, the median call",
-            floor=FLOOR,
-            target=Target(value=1.5),
-            details=describe(medians),
-        ),
-        ratio_row(
-            slowest,
-            figure="`generate_video` with PostgreSQL, call to answer, 95th percentile",
-            floor=FLOOR,
-            target=Target(value=1.5),
-            details=describe(slowest),
-        ),
-    ]
+        return compare_calls(
+            subject,
+            floor,
+            rounds=rounds,
+            figure="`generate_video` with PostgreSQL, call to answer",
+            against=FLOOR,
+            targets=(1.5, 1.5),
+        )
 
 
 @contextmanager

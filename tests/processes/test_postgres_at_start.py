@@ -1,7 +1,6 @@
 """A database that cannot be used: a sentence that names the variable, from every command."""
 
 import os
-from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
@@ -13,7 +12,6 @@ from support.pgbouncer import running_pooler
 from support.postgres import (
     create_ledger_database,
     needs_postgres,
-    new_ledger_database,
     run_sql,
     running_cluster,
     with_database,
@@ -41,15 +39,9 @@ SERVER: Final = {
 """What every server on a database needs."""
 
 
-@pytest.fixture
-def url() -> Generator[str]:
-    with new_ledger_database() as created:
-        yield created
-
-
-async def check_refused(folder: Path, url: str, said: str, **settings: str) -> None:
+async def check_refused(folder: Path, ledger_url: str, said: str, **settings: str) -> None:
     """Every command refuses the database alike, and `doctor` says it in its line."""
-    settings = {"GEEKAI_DATABASE_URL": url, **SERVER, **settings}
+    settings = {"GEEKAI_DATABASE_URL": ledger_url, **SERVER, **settings}
     results = dict[tuple[str, ...], tuple[int, str, str]]()
 
     async def run(command: tuple[str, ...]) -> None:
@@ -68,31 +60,33 @@ async def check_refused(folder: Path, url: str, said: str, **settings: str) -> N
         assert said in err, command
         assert "Traceback" not in err, command
     words = checked + "".join(out + err for _, out, err in results.values())
-    parts = urlsplit(url)
+    parts = urlsplit(ledger_url)
     assert str(parts.password) not in words
     assert f":{parts.port}" not in words
     assert not list((folder / "videos").glob("*"))
 
 
-async def test_a_database_that_is_not_there(tmp_path: Path, url: str) -> None:
-    await check_refused(tmp_path, with_database(url, "nowhere"), "there is no database of that")
+async def test_a_database_that_is_not_there(tmp_path: Path, ledger_url: str) -> None:
+    await check_refused(
+        tmp_path, with_database(ledger_url, "nowhere"), "there is no database of that"
+    )
 
 
-async def test_a_wrong_password(tmp_path: Path, url: str) -> None:
-    wrong = url.replace(str(urlsplit(url).password), "f" * 32)
+async def test_a_wrong_password(tmp_path: Path, ledger_url: str) -> None:
+    wrong = ledger_url.replace(str(urlsplit(ledger_url).password), "f" * 32)
     await check_refused(tmp_path, wrong, "does not accept this user with this password")
 
 
-async def test_no_server(tmp_path: Path, url: str) -> None:
-    parts = urlsplit(url)
+async def test_no_server(tmp_path: Path, ledger_url: str) -> None:
+    parts = urlsplit(ledger_url)
     nobody = urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.port}", ":9")))
     await check_refused(tmp_path, nobody, "its server cannot be reached")
 
 
-async def test_the_tables_of_a_newer_version(tmp_path: Path, url: str) -> None:
+async def test_the_tables_of_a_newer_version(tmp_path: Path, ledger_url: str) -> None:
     """As with a file of one, the commands of a person end with 1."""
-    await run_sql(url, "UPDATE schema_version SET version = version + 1")
-    settings = {"GEEKAI_DATABASE_URL": url, **SERVER}
+    await run_sql(ledger_url, "UPDATE schema_version SET version = version + 1")
+    settings = {"GEEKAI_DATABASE_URL": ledger_url, **SERVER}
     served = [await run_cli(tmp_path, *command, **settings) for command in COMMANDS[:2]]
     listed = await run_cli(tmp_path, "tasks", **settings)
     checked = await run_cli(tmp_path, "doctor", **settings)
@@ -103,10 +97,12 @@ async def test_the_tables_of_a_newer_version(tmp_path: Path, url: str) -> None:
         assert said in " ".join((out + err).split())
 
 
-async def test_a_database_that_may_lose_what_it_has_confirmed(tmp_path: Path, url: str) -> None:
-    name = urlsplit(url).path.strip("/")
-    await run_sql(url, f"ALTER DATABASE {name} SET synchronous_commit = off")
-    await check_refused(tmp_path, url, "has synchronous_commit = off")
+async def test_a_database_that_may_lose_what_it_has_confirmed(
+    tmp_path: Path, ledger_url: str
+) -> None:
+    name = urlsplit(ledger_url).path.strip("/")
+    await run_sql(ledger_url, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    await check_refused(tmp_path, ledger_url, "has synchronous_commit = off")
 
 
 async def test_a_replica_that_is_read_only(tmp_path: Path) -> None:
@@ -119,19 +115,21 @@ async def test_a_replica_that_is_read_only(tmp_path: Path) -> None:
         await check_refused(tmp_path, url, "is a read-only replica")
 
 
-async def test_a_pooler_in_transaction_mode(tmp_path: Path, url: str) -> None:
-    with running_pooler(url, "transaction") as pooled:
+async def test_a_pooler_in_transaction_mode(tmp_path: Path, ledger_url: str) -> None:
+    with running_pooler(ledger_url, "transaction") as pooled:
         await check_refused(tmp_path, pooled, "a pooler in transaction mode (PgBouncer)")
 
 
-async def test_a_pooler_in_session_mode_is_as_good_as_the_server(tmp_path: Path, url: str) -> None:
-    with running_pooler(url, "session") as pooled:
+async def test_a_pooler_in_session_mode_is_as_good_as_the_server(
+    tmp_path: Path, ledger_url: str
+) -> None:
+    with running_pooler(ledger_url, "session") as pooled:
         status, out, err = await run_cli(tmp_path, "tasks", GEEKAI_DATABASE_URL=pooled)
 
     assert (status, out, err) == (0, "No tasks yet.\n", "")
 
 
-async def test_asyncpg_that_is_not_installed(tmp_path: Path, url: str) -> None:
+async def test_asyncpg_that_is_not_installed(tmp_path: Path, ledger_url: str) -> None:
     hiding = tmp_path / "hiding"
     hiding.mkdir()
     (hiding / "asyncpg.py").write_text(
@@ -139,7 +137,7 @@ async def test_asyncpg_that_is_not_installed(tmp_path: Path, url: str) -> None:
     )
     path = os.pathsep.join(filter(None, [str(hiding), os.environ.get("PYTHONPATH")]))
     said = "needs asyncpg, which is not installed: pip install 'geekai-video-mcp[postgres]'"
-    await check_refused(tmp_path, url, said, PYTHONPATH=path)
+    await check_refused(tmp_path, ledger_url, said, PYTHONPATH=path)
 
 
 @pytest.mark.parametrize("wrong", ["mysql://user:canary-0815@127.0.0.1/x", "canary-0815"])

@@ -7,14 +7,12 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.lowlevel
-import pytest
 
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.lifecycle import advance
@@ -22,12 +20,10 @@ from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Observation, Task, new_task
 from geekai_video_mcp.ledger import Ledger
 from support.postgres import (
-    VARIABLE,
     create_database,
     drop_database,
     find_binaries,
     needs_postgres,
-    new_ledger_database,
     open_transaction,
     run_sql,
     with_database,
@@ -42,12 +38,6 @@ WAITING_PURGE = """
     WHERE datname = current_database() AND pid != pg_backend_pid()
       AND query LIKE '%pg_snapshot_xmin%'
 """
-
-
-@pytest.fixture
-def url() -> Generator[str]:
-    with new_ledger_database() as created:
-        yield created
 
 
 def unknown(folder: Path, prompt: str = "a fox", **settings: str) -> Task:
@@ -78,25 +68,29 @@ def finished(folder: Path, prompt: str = "a hare", **settings: str) -> Task:
     )
 
 
-async def seed(folder: Path, url: str, *tasks: Task) -> None:
-    ledger = await Ledger.open_database(url, folder / "state")
+async def seed(folder: Path, ledger_url: str, *tasks: Task) -> None:
+    ledger = await Ledger.open_database(ledger_url, folder / "state")
     for each in tasks:
         await ledger.of_tenant(each.tenant).add(each)
     await ledger.close()
 
 
-async def run(folder: Path, url: str, *command: str, **settings: str) -> tuple[int, str, str]:
-    return await run_cli(folder, *command, COLUMNS="", GEEKAI_DATABASE_URL=url, **settings)
+async def run(
+    folder: Path, ledger_url: str, *command: str, **settings: str
+) -> tuple[int, str, str]:
+    return await run_cli(folder, *command, COLUMNS="", GEEKAI_DATABASE_URL=ledger_url, **settings)
 
 
-async def test_a_database_without_tables_gets_none_by_reading(tmp_path: Path) -> None:
-    url = await create_database(os.environ[VARIABLE])
-    listed = await run(tmp_path, url, "tasks")
-    spent = await run(tmp_path, url, "spent")
-    found = await run(tmp_path, url, "tasks", "show", "abcdef12")
-    _, checked, _ = await run(tmp_path, url, "doctor")
-    schemas = await run_sql(url, "SELECT 1 FROM pg_namespace WHERE nspname = 'geekai_video'")
-    await drop_database(url)
+async def test_a_database_without_tables_gets_none_by_reading(
+    tmp_path: Path, database_url: str
+) -> None:
+    listed = await run(tmp_path, database_url, "tasks")
+    spent = await run(tmp_path, database_url, "spent")
+    found = await run(tmp_path, database_url, "tasks", "show", "abcdef12")
+    _, checked, _ = await run(tmp_path, database_url, "doctor")
+    schemas = await run_sql(
+        database_url, "SELECT 1 FROM pg_namespace WHERE nspname = 'geekai_video'"
+    )
 
     assert listed == (0, "No tasks yet.\n", "")
     assert spent[0] == 0
@@ -105,18 +99,18 @@ async def test_a_database_without_tables_gets_none_by_reading(tmp_path: Path) ->
     assert schemas == []
 
 
-async def test_tasks_are_listed_shown_exported_and_counted(tmp_path: Path, url: str) -> None:
+async def test_tasks_are_listed_shown_exported_and_counted(tmp_path: Path, ledger_url: str) -> None:
     paid = replace(
         finished(tmp_path, GEEKAI_API_KEY="sk-any"), price_cny=1.5, price_source="a list"
     )
     lost = unknown(tmp_path)
     foreign = replace(unknown(tmp_path, "a secret"), tenant="alice")
-    await seed(tmp_path, url, paid, lost, foreign)
-    _, listed, _ = await run(tmp_path, url, "tasks")
-    _, chosen, _ = await run(tmp_path, url, "tasks", "--status", "unknown")
-    _, shown, _ = await run(tmp_path, url, "tasks", "show", lost.id[:8])
-    _, exported, _ = await run(tmp_path, url, "tasks", "export")
-    status, spent, _ = await run(tmp_path, url, "spent")
+    await seed(tmp_path, ledger_url, paid, lost, foreign)
+    _, listed, _ = await run(tmp_path, ledger_url, "tasks")
+    _, chosen, _ = await run(tmp_path, ledger_url, "tasks", "--status", "unknown")
+    _, shown, _ = await run(tmp_path, ledger_url, "tasks", "show", lost.id[:8])
+    _, exported, _ = await run(tmp_path, ledger_url, "tasks", "export")
+    status, spent, _ = await run(tmp_path, ledger_url, "spent")
 
     assert "a fox" in listed
     assert "a hare" in listed
@@ -128,87 +122,91 @@ async def test_tasks_are_listed_shown_exported_and_counted(tmp_path: Path, url: 
     assert "1.5" in spent
 
 
-async def test_an_unknown_outcome_is_abandoned_or_sent_again(tmp_path: Path, url: str) -> None:
+async def test_an_unknown_outcome_is_abandoned_or_sent_again(
+    tmp_path: Path, ledger_url: str
+) -> None:
     async with running_provider() as service:
         one = unknown(tmp_path, **service.settings)
         two = unknown(tmp_path, "a hare", **service.settings)
-        await seed(tmp_path, url, one, two)
+        await seed(tmp_path, ledger_url, one, two)
         options = ("tasks", "resolve", one.id, "--abandon", "--yes")
-        abandoned = await run(tmp_path, url, *options, **service.settings)
+        abandoned = await run(tmp_path, ledger_url, *options, **service.settings)
         options = ("tasks", "resolve", two.id, "--resubmit", "--yes")
-        sent = await run(tmp_path, url, *options, **service.settings)
-        rows = await run_sql(url, "SELECT id, status FROM task ORDER BY created_at")
+        sent = await run(tmp_path, ledger_url, *options, **service.settings)
+        rows = await run_sql(ledger_url, "SELECT id, status FROM task ORDER BY created_at")
 
     assert (abandoned[0], sent[0]) == (0, 0), sent
     assert service.prompts == ["a hare"]
     assert sorted(status for _, status in rows) == ["abandoned", "abandoned", "pending"]
 
 
-async def test_purged_tasks_leave_nothing_in_the_tables(tmp_path: Path, url: str) -> None:
+async def test_purged_tasks_leave_nothing_in_the_tables(tmp_path: Path, ledger_url: str) -> None:
     gone, stays = finished(tmp_path, "a fox called Canary-8815"), unknown(tmp_path)
-    await seed(tmp_path, url, gone, stays)
-    before = await read_table(url)
-    status, out, err = await run(tmp_path, url, "tasks", "purge", "--yes")
-    tasks = await run_sql(url, "SELECT id FROM task")
+    await seed(tmp_path, ledger_url, gone, stays)
+    before = await read_table(ledger_url)
+    status, out, err = await run(tmp_path, ledger_url, "tasks", "purge", "--yes")
+    tasks = await run_sql(ledger_url, "SELECT id FROM task")
 
     assert (status, err) == (0, "")
     assert "Deleted 1 task" in out
     assert tasks == [(stays.id,)]
     assert b"Canary-8815" in before
-    assert b"Canary-8815" not in await read_table(url)
+    assert b"Canary-8815" not in await read_table(ledger_url)
 
 
 async def test_what_others_may_still_see_is_written_anew_once_they_are_done(
-    tmp_path: Path, url: str
+    tmp_path: Path, ledger_url: str
 ) -> None:
     gone = finished(tmp_path, "a fox called Canary-8815")
-    await seed(tmp_path, url, gone)
-    elsewhere = with_database(url, "postgres")  # a snapshot reaches over all databases
-    purged = anyio.Event()
+    await seed(tmp_path, ledger_url, gone)
+    elsewhere = with_database(ledger_url, "postgres")  # a snapshot reaches over all databases
+    purged, waited, kept = anyio.Event(), False, b""
 
     async def purge() -> None:
-        await run(tmp_path, url, "tasks", "purge", "--yes")
+        await run(tmp_path, ledger_url, "tasks", "purge", "--yes")
         purged.set()
 
     async with anyio.create_task_group() as group, open_transaction(elsewhere):
         group.start_soon(purge)
-        while not purged.is_set() and not await run_sql(url, WAITING_PURGE):
+        while not purged.is_set() and not await run_sql(ledger_url, WAITING_PURGE):
             await anyio.lowlevel.checkpoint()
-        kept = await read_table(url)
+        kept = await read_table(ledger_url)
         waited = not purged.is_set()
 
     assert waited
     assert b"Canary-8815" in kept
-    assert b"Canary-8815" not in await read_table(url)
+    assert b"Canary-8815" not in await read_table(ledger_url)
 
 
 async def test_another_purge_writes_anew_what_an_earlier_one_had_to_leave(
-    tmp_path: Path, url: str
+    tmp_path: Path, ledger_url: str
 ) -> None:
-    await seed(tmp_path, url, finished(tmp_path, "a fox called Canary-8815"))
-    await run_sql(url, "DELETE FROM task RETURNING id")
-    before = await read_table(url)
-    status, out, err = await run(tmp_path, url, "tasks", "purge")
+    await seed(tmp_path, ledger_url, finished(tmp_path, "a fox called Canary-8815"))
+    await run_sql(ledger_url, "DELETE FROM task RETURNING id")
+    before = await read_table(ledger_url)
+    status, out, err = await run(tmp_path, ledger_url, "tasks", "purge")
 
     assert (status, out, err) == (0, "Nothing of local can be deleted.\n", "")
     assert b"Canary-8815" in before
-    assert b"Canary-8815" not in await read_table(url)
+    assert b"Canary-8815" not in await read_table(ledger_url)
 
 
-async def read_table(url: str) -> bytes:
+async def read_table(ledger_url: str) -> bytes:
     """The file of the table, as the database's disk has it."""
-    ((folder,),) = await run_sql(url, "CHECKPOINT", "SHOW data_directory")
-    ((name,),) = await run_sql(url, "SELECT pg_relation_filepath('task')")
+    ((folder,),) = await run_sql(ledger_url, "CHECKPOINT", "SHOW data_directory")
+    ((name,),) = await run_sql(ledger_url, "SELECT pg_relation_filepath('task')")
     return Path(folder, name).read_bytes()
 
 
 async def test_doctor_says_what_the_database_holds_and_not_where_it_is(
-    tmp_path: Path, url: str
+    tmp_path: Path, ledger_url: str
 ) -> None:
     lost = unknown(tmp_path)
-    await seed(tmp_path, url, lost, finished(tmp_path), replace(finished(tmp_path), tenant="alice"))
-    before = await run_sql(url, "SELECT max(xid::text::bigint) FROM event")
-    status, out, err = await run(tmp_path, url, "doctor", "--json")
+    await seed(
+        tmp_path, ledger_url, lost, finished(tmp_path), replace(finished(tmp_path), tenant="alice")
+    )
+    before = await run_sql(ledger_url, "SELECT max(xid::text::bigint) FROM event")
+    status, out, err = await run(tmp_path, ledger_url, "doctor", "--json")
     lines: list[dict[str, Any]] = json.loads(out)["checks"]
     of_tasks = [line for line in lines if line["check"] == "tasks"]
     (settings,) = [line for line in lines if line["text"] == "they can be used"]
@@ -223,20 +221,22 @@ async def test_doctor_says_what_the_database_holds_and_not_where_it_is(
     assert "the outcome of 1 task is unknown" in of_tasks[1]["text"]
     assert settings["facts"]["GEEKAI_DATABASE_URL"]["value"] == "set"
     assert "127.0.0.1" not in json.dumps(of_tasks)
-    assert url.split(":")[2].partition("@")[0] not in out
-    assert await run_sql(url, "SELECT max(xid::text::bigint) FROM event") == before
+    assert ledger_url.split(":")[2].partition("@")[0] not in out
+    assert await run_sql(ledger_url, "SELECT max(xid::text::bigint) FROM event") == before
 
 
-async def test_a_backup_is_left_to_the_databases_own_program(tmp_path: Path, url: str) -> None:
+async def test_a_backup_is_left_to_the_databases_own_program(
+    tmp_path: Path, ledger_url: str
+) -> None:
     lost = unknown(tmp_path)
-    await seed(tmp_path, url, lost)
-    status, out, err = await run(tmp_path, url, "tasks", "backup", str(tmp_path / "copy"))
+    await seed(tmp_path, ledger_url, lost)
+    status, out, err = await run(tmp_path, ledger_url, "tasks", "backup", str(tmp_path / "copy"))
     binaries = find_binaries()
     assert binaries is not None
-    restored = await create_database(url)
+    restored = await create_database(ledger_url)
     dump = tmp_path / "tasks.dump"
     (command,) = [line for line in err.splitlines() if "pg_dump" in line]
-    command = command.replace("FILE", str(dump)).replace("DATABASE", f"'{url}'")
+    command = command.replace("FILE", str(dump)).replace("DATABASE", f"'{ledger_url}'")
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     for line in (command, f"pg_restore --dbname='{restored}' {dump}"):
         subprocess.run(  # noqa: S602 - as an operator types it

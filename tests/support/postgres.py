@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -34,6 +34,9 @@ VARIABLE: Final = "TEST_DATABASE_URL"
 """Not GEEKAI_*: the server warns of names like its own that it does not know."""
 USER: Final = "postgres"
 START_SECONDS: Final = 30.0
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the files in it get a folder with a name of its own
+MEMORY_BYTES: Final = 4 * 2**30
+"""What has to be free there for the tests' own cluster."""
 END_SECONDS: Final = 20.0
 """Seconds that an interrupted command has to end its own processes."""
 
@@ -61,12 +64,12 @@ def _version(initdb: Path) -> int:
 
 
 class PostgresCluster:
-    """One cluster in a temporary folder, on a port of loopback that was free."""
+    """One cluster in a temporary folder of *parent*, on a port of loopback that was free."""
 
-    def __init__(self, binaries: Path, **settings: str) -> None:
+    def __init__(self, binaries: Path, *, parent: Path | None = None, **settings: str) -> None:
         self._binaries = binaries
         self._settings = settings
-        self._folder = Path(tempfile.mkdtemp(prefix="geekai-pg-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="geekai-pg-", dir=parent))
         self._password = secrets.token_hex(16)
         self._process: subprocess.Popen[bytes] | None = None
         with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -159,11 +162,11 @@ class PostgresCluster:
 
 
 @contextmanager
-def running_cluster(**settings: str) -> Generator[PostgresCluster]:
+def running_cluster(*, parent: Path | None = None, **settings: str) -> Generator[PostgresCluster]:
     """A cluster with these settings while the block lasts."""
     binaries = find_binaries()
     assert binaries is not None
-    cluster = PostgresCluster(binaries, **settings)
+    cluster = PostgresCluster(binaries, parent=parent, **settings)
     try:
         cluster.create()
         cluster.start()
@@ -203,10 +206,19 @@ async def create_ledger_database(url: str) -> str:
     return await create_database(url, template=template)
 
 
+def new_database() -> AbstractContextManager[str]:
+    """The address of an empty database of the tests' own cluster, while the block lasts."""
+    return _while_it_lasts(create_database(os.environ[VARIABLE]))
+
+
+def new_ledger_database() -> AbstractContextManager[str]:
+    """The address of one with the ledger's tables, while the block lasts."""
+    return _while_it_lasts(create_ledger_database(os.environ[VARIABLE]))
+
+
 @contextmanager
-def new_ledger_database() -> Generator[str]:
-    """The address of such a database of the tests' own cluster, while the block lasts."""
-    url = asyncio.run(create_ledger_database(os.environ[VARIABLE]))
+def _while_it_lasts(creation: Coroutine[Any, Any, str]) -> Generator[str]:
+    url = asyncio.run(creation)
     try:
         yield url
     finally:
@@ -266,9 +278,19 @@ def main(command: list[str]) -> int:
         return _run_to_end(command, os.environ)
     for each in _SIGNALS:
         signal.signal(each, _end_once)
-    with suppress(KeyboardInterrupt), running_cluster() as cluster:
+    with suppress(KeyboardInterrupt), running_cluster(parent=_find_memory()) as cluster:
         return _run_to_end(command, {**os.environ, VARIABLE: cluster.url})
     return 128 + signal.SIGINT
+
+
+def _find_memory() -> Path | None:
+    """A folder in memory, if there is room: every test makes a database, and deletes it again.
+
+    That is a checkpoint of the whole cluster each, and on a disk that others use as well some
+    commit would wait for many of them.
+    """
+    roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    return MEMORY if roomy else None
 
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)

@@ -8,7 +8,6 @@ idle once the server has said that it is ready for the next query.
 import asyncio
 import selectors
 import socket
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ else:
 _READY: Final = b"Z\0\0\0\x05"
 """The beginning of the message ReadyForQuery, whose last byte is the state of the transaction."""
 _REAL_SECONDS: Final = 10.0
-"""Seconds for which the loop waits for a socket without looking after its tasks."""
+"""Seconds for which the loop waits for a socket: an answer that takes longer never comes."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -41,16 +40,24 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._seconds = 0.0
         self.awaited: Final = set[object]()
         """The connections on which an answer of the server is under way."""
-        super().__init__(_JumpingSelector(self._pass_time))
+        super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
         return self._seconds
 
-    def _pass_time(self, seconds: float) -> bool:
+    def pass_time(self, seconds: float) -> bool:
+        """Whether the clock could jump, because nobody waits for an answer."""
         if self.awaited:
             return False
         self._seconds += seconds
         return True
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:  # noqa: ANN401 - as asyncio's
+        self.awaited.add(sock)
+        try:
+            await super().sock_connect(sock, address)
+        finally:
+            self.awaited.discard(sock)
 
     def _make_socket_transport(
         self,
@@ -67,17 +74,23 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 class _JumpingSelector(selectors.DefaultSelector):
-    """Asks *pass_time* to let time pass in place of waiting, where no socket is ready."""
+    """Lets time pass in place of waiting, where no socket is ready."""
 
-    def __init__(self, pass_time: Callable[[float], bool]) -> None:
+    def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
-        self._pass_time = pass_time
+        self._loop: Final = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
-        if ready or timeout == 0 or (timeout is not None and self._pass_time(timeout)):
+        if ready or timeout == 0 or (timeout is not None and self._loop.pass_time(timeout)):
             return ready
-        return super().select(_REAL_SECONDS)
+        ready = super().select(_REAL_SECONDS)
+        if not ready:
+            tasks = "\n".join(map(repr, asyncio.all_tasks(self._loop)))
+            who = self._loop.awaited or "everything"
+            msg = f"{who} waits in vain at {self._loop.time()}:\n{tasks}"
+            raise TimeoutError(msg)
+        return ready
 
 
 class _WatchedTransport(_SelectorSocketTransport):
@@ -88,7 +101,8 @@ class _WatchedTransport(_SelectorSocketTransport):
 
     def write(self, data: Any) -> None:  # noqa: ANN401 - as asyncio's
         self._tail = b""
-        self.awaited.add(self)
+        if not self._conn_lost:  # to a connection that is closed nobody answers
+            self.awaited.add(self)
         super().write(data)
 
     def _read_ready__data_received(self) -> None:

@@ -1,7 +1,7 @@
 """Every task, durable: a row is written before money is spent, and only a person deletes it.
 
 The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
-as those of `lifecycle`, and writes the result, in one transaction on a worker thread. So two
+as those of `lifecycle`, and writes the result, in one transaction. So two
 processes that change a task at the same moment cannot overwrite each other, and a cancelled
 caller cannot leave half a change behind. What changes nothing is in `reads`. SQL stays in
 `schema`, `sqlite` and `database`; the network, MCP and the rules of when money may be spent may
@@ -221,7 +221,8 @@ class Ledger(LedgerReads):
     async def change(self, task_id: str, change: Change) -> Task:
         """Replace the task by what *change* returns for it; return the new one.
 
-        *change* runs inside the transaction, on a worker thread, and must not wait.
+        *change* runs inside the transaction, and must not wait: with SQLite on a worker thread, and
+        with PostgreSQL in the event loop.
 
         Raises:
             StorageUnavailable: the change is not recorded.

@@ -37,6 +37,10 @@ class Database(ABC):
         """Run what uses this database to its end, even if the caller is cancelled meanwhile."""
 
     @abstractmethod
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        """Run, within a transaction, what looks for files; others of this process go on."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Close the database once the transactions under way have ended."""
 

@@ -7,6 +7,7 @@ not wait: other transactions do until they return.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
@@ -77,7 +78,7 @@ class Store(StoreReads):
                 await self._rows.select(schema.SELECT_SAME_FILM, conversion.to_row(film)),
                 conversion.from_row,
             )
-            chosen = choose(list(same))
+            chosen = await self._db.run_blocking(partial(choose, list(same)))
             if chosen is film:
                 if await self._is_short_id_taken(film.id):
                     raise ShortIdTaken

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 import anyio
 import anyio.from_thread
+import anyio.to_thread
 import asyncpg
 
 from geekai_video_mcp.errors import (
@@ -123,6 +124,9 @@ class PostgresDatabase(Database):
 
     async def run(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return await transaction()
+
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(work)
 
     async def close(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -79,6 +79,9 @@ class SqliteDatabase(Database):
             lambda: run_to_end(transaction()), limiter=self._limiter
         )
 
+    async def run_blocking(self, work: Callable[[], T]) -> T:
+        return work()  # the transaction is on a worker thread
+
     async def close(self) -> None:
         # Most lifespans end by cancellation, and a cancelled scope starts no thread. The shield
         # needs no time limit: a transaction ends by itself, at the latest after `BUSY_TIMEOUT`.
