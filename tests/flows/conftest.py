@@ -1,7 +1,6 @@
 """Fixtures: virtual time for flows, real time where a real process or socket is the point."""
 
 import functools
-import os
 import ssl
 from collections.abc import Generator
 from pathlib import Path
@@ -23,13 +22,7 @@ DatabaseKind = Literal["sqlite", "postgres"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the flows that are marked so on PostgreSQL as well, if FLOWS_ON_POSTGRES is set.
-
-    Not always: about one in a thousand stands still for a minute, and whether the virtual clock or
-    a transaction is to blame is not known yet.
-    """
-    if not os.environ.get("FLOWS_ON_POSTGRES"):
-        return
+    """Run the flows that are marked so on PostgreSQL as well."""
     marked = {mark.name for mark in metafunc.definition.iter_markers()}
     wanted = "both_databases" in marked and "sqlite_only" not in marked
     if wanted and "database" in metafunc.fixturenames:
