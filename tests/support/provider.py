@@ -34,6 +34,8 @@ class Provider:
     prompts: list[str] = field(default_factory=list[str])
     answers_posts: anyio.Event | None = None
     """Once it is set, requests for videos are answered; None: at once."""
+    answer: tuple[int, str] | None = None
+    """The HTTP status and the text that requests get in place of a task."""
     released: set[str] = field(default_factory=set[str])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The prompt or the id of each request, and the key that it came with."""
@@ -56,6 +58,9 @@ class Provider:
         job = f"job{len(self.prompts)}"
         if self.answers_posts is not None:
             await self.answers_posts.wait()
+        if self.answer is not None:
+            status, text = self.answer
+            return Response(text, status, media_type="application/json")
         return JSONResponse({"task_id": job, "task_status": "pending", "estimated_seconds": 0})
 
     async def get_task(self, request: Request) -> Response:

@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
 
 def fetch_once(settings: "Settings", task: "Task") -> int:
-    """Fetch the task's file if it is not on this machine; returns the exit status."""
+    """Fetch the task's file if it is not on this machine, after waiting for it if it is under way.
+
+    Returns the exit status.
+    """
     if task.file_status is FileStatus.STORED and Path(task.file_path or "").is_file():
         print_line(f"It is on this machine already: {plain_unlimited(task.file_path or '')}")
         return OK
+    from geekai_video_mcp.cli.collect import collect_task, is_under_way
+
+    if is_under_way(task):
+        return collect_task(settings, task)
     return anyio.run(_fetch_file, settings, task)
 
 

@@ -68,7 +68,9 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     backup = commands.add_parser("backup", help="copy the task database, while servers use it")
     backup.add_argument("file", metavar="FILE", help="where to; an existing file is not replaced")
     backup.set_defaults(handler=_write_backup)
-    fetch = commands.add_parser("fetch", help="download a finished task's result once more")
+    fetch = commands.add_parser(
+        "fetch", help="wait for a task, or download a finished one's result once more"
+    )
     fetch.add_argument("id", help="task id, in the same forms as for show")
     fetch.set_defaults(handler=_fetch_file)
     resolve = commands.add_parser("resolve", help="resolve a task whose outcome is unknown")

@@ -28,7 +28,7 @@ from geekai_video_mcp.domain.statuses import (
 from geekai_video_mcp.domain.task_ids import new_task_id
 from geekai_video_mcp.domain.tasks import Media, Observation, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
-from geekai_video_mcp.errors import SubmissionUnknown
+from geekai_video_mcp.errors import NOT_CHARGED, SubmissionUnknown
 
 
 def import_task(
@@ -174,6 +174,19 @@ def transfer_to_account(task: Task, observation: Observation, *, account: str) -
 def mark_delivered(task: Task, *, at: float) -> Task:
     """The task after its final state was delivered to a caller; the first time counts."""
     return replace(task, delivered_at=task.delivered_at or at) if task.settled else task
+
+
+def stop_unsent(task: Task, *, owner: str, at: float) -> Task:
+    """The task as one that is never sent, if *owner* has recorded it and no byte has left."""
+    if task.owner != owner or task.status not in {Status.WAITING, Status.INTENDED}:
+        return task
+    observation = Observation(
+        status=Status.REJECTED,
+        at=at,
+        error_code="withdrawn",
+        error_message=f"It was stopped before it was sent. {NOT_CHARGED}",
+    )
+    return replace(advance(task, observation), waits_for=())
 
 
 def needs_watching(task: Task) -> bool:

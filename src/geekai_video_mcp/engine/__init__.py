@@ -7,9 +7,9 @@ one place where a caller waits. MCP and HTTP may not enter.
 """
 
 from collections.abc import AsyncGenerator, Collection, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import anyio
 from anyio.abc import TaskGroup
@@ -19,11 +19,9 @@ from geekai_video_mcp.domain.films import FilmPart
 from geekai_video_mcp.domain.limits import Limits
 from geekai_video_mcp.domain.log_context import log_context
 from geekai_video_mcp.domain.requests import GenerationRequest
-from geekai_video_mcp.domain.statuses import UNSENT, Status
+from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS
-from geekai_video_mcp.domain.tasks import (
-    Task,
-)
+from geekai_video_mcp.domain.tasks import Media, Task
 from geekai_video_mcp.engine.context import (
     Connections,
     Downloader,
@@ -41,7 +39,8 @@ from geekai_video_mcp.engine.forecaster import Forecaster
 from geekai_video_mcp.engine.local_files import LocalFiles
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.operations import Operations
-from geekai_video_mcp.engine.pending_submission import PendingSubmission
+from geekai_video_mcp.engine.outcome_recorder import OutcomeRecorder
+from geekai_video_mcp.engine.pending_submission import PendingSubmission, SubmitResult
 from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
@@ -76,19 +75,9 @@ __all__ = [
 ]
 
 
-class SubmitResult(NamedTuple):
-    """What became of a request."""
-
-    task: Task
-    deduplicated: bool
-    """Whether it is an earlier request's task and nothing new was sent."""
-
-
 SUBMIT_TIMEOUT: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
-_RETRY_SAME_CALL: Final = (
-    "Repeat the same call unchanged: if the request was recorded, it returns that task."
-)
+_RETRY_SAME_CALL: Final = "Repeat the same call unchanged: once recorded, it returns that task."
 SWEEP_INTERVAL: Final = 10.0
 """Seconds between searches for tasks that a dead process left behind."""
 
@@ -193,7 +182,8 @@ class Engine:
             with nothing_charged():
                 existing = await self._context.ledger.find(task_id)
             if existing is not None:
-                return SubmitResult(await self._wait_for_answer(existing), deduplicated=True)
+                answered = await self._follower.wait_for_answer(existing, seconds=SUBMIT_TIMEOUT)
+                return SubmitResult(answered, deduplicated=True)
         task = self._forecaster.new_task(request, idempotency_key, variation)
         task = replace(task, id=task_id or task.id)
         pending = PendingSubmission(request.body_to_send, fixed_id=task_id is not None)
@@ -210,7 +200,8 @@ class Engine:
         earlier = pending.duplicate_of
         try:
             if earlier is not None:
-                return SubmitResult(await self._wait_for_answer(earlier), deduplicated=True)
+                answered = await self._follower.wait_for_answer(earlier, seconds=SUBMIT_TIMEOUT)
+                return SubmitResult(answered, deduplicated=True)
             newest = pending.outcome or await self._context.require_task(
                 pending.recorded_as or task.id
             )
@@ -296,17 +287,25 @@ class Engine:
         """Record that a caller was shown how they ended: repeats are new requests from now on."""
         await self._delivery_recorder.record_delivery(*tasks)
 
-    async def _wait_for_answer(self, task: Task) -> Task:
-        """The task once the service has answered, or after as long as its first caller waits.
+    async def withdraw(self, task_id: str) -> Task | None:
+        """Let a request of this process not be sent any more; nothing else is begun either.
 
-        One that waits for other tasks is returned as it is.
+        The answer to one that is under way is waited for, as at the end of the process. The task
+        as it is then; None if the request was not recorded.
         """
-        newest = task
-        async with aclosing(self.follow(task, wait_seconds=SUBMIT_TIMEOUT)) as states:
-            async for (newest,) in states:
-                if newest.status not in UNSENT or newest.status is Status.WAITING:
-                    break
-        return newest
+        self._context.drain.start()
+        await self._submitter.drain()
+        return await OutcomeRecorder(self._context).record_withdrawal(task_id)
+
+    async def take_up(self, task: Task, *, may_send: bool = False) -> None:
+        """Go on with this task if no live process does; for a process that does not sweep.
+
+        Only with *may_send* is a request sent that a dead process has recorded.
+        """
+        if task.media is Media.FILM:
+            self._film_maker.resume_orphan(task)
+        else:
+            await self._recovery.take_up(task.id, may_send=may_send)
 
     async def find_or_import(self, task_id: str, *, minimum: int = MIN_DIGITS) -> Task:
         """The task of this id, ours or GeekAI's; one made elsewhere is imported.

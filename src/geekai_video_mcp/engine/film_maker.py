@@ -140,14 +140,16 @@ class FilmMaker:
 
     async def resume_orphans(self) -> None:
         """Make every film whose process has ended before it was finished."""
-        processes = self._context.processes
         for film in await self._context.ledger.unfinished(LOCAL_ACCOUNT):
-            alive = film.owner not in {None, processes.own_id} and processes.is_alive(
-                str(film.owner)
-            )
-            if film.id not in self._shares and not alive:
-                self._shares[film.id] = 0.0  # at once: another engine may look as well
-                self._start(self._make, film)
+            self.resume_orphan(film)
+
+    def resume_orphan(self, film: Task) -> None:
+        """Make this film if it is not finished and no live process makes it."""
+        processes = self._context.processes
+        alive = film.owner not in {None, processes.own_id} and processes.is_alive(str(film.owner))
+        if not film.settled and film.id not in self._shares and not alive:
+            self._shares[film.id] = 0.0  # at once: another engine may look as well
+            self._start(self._make, film)
 
     async def _find_parts(self, parts: Sequence[FilmPart]) -> list[_FoundPart]:
         """Each part with its task, whose video is on this machine.

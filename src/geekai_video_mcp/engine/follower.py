@@ -6,11 +6,12 @@ own tasks only when one of them has changed.
 """
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
 
+from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.engine.context import EngineContext
 from geekai_video_mcp.errors import StorageUnavailable
@@ -69,6 +70,19 @@ class Follower:
                 with anyio.CancelScope(deadline=min(heartbeat_at, ends)) as waiting:
                     await changes.wait()
                 changed = not waiting.cancelled_caught
+
+    async def wait_for_answer(self, task: Task, *, seconds: float) -> Task:
+        """The task once the service has answered its request, or after so many seconds.
+
+        One that waits for other tasks is returned as it is.
+        """
+        newest = task
+        following = self.follow_tasks((task,), wait_seconds=seconds, until="all")
+        async with aclosing(following) as states:
+            async for (newest,) in states:
+                if newest.status not in UNSENT or newest.status is Status.WAITING:
+                    break
+        return newest
 
     async def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
         """Every change of any task, by any process, after event id *after*; never ends.

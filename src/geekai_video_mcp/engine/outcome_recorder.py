@@ -2,7 +2,10 @@
 
 import logging
 from dataclasses import replace
+from functools import partial
+from typing import Final
 
+from geekai_video_mcp.domain.lifecycle import stop_unsent
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.tasks import Observation, Task
 from geekai_video_mcp.engine.context import EngineContext
@@ -22,6 +25,8 @@ from geekai_video_mcp.quoting import quote
 
 logger = logging.getLogger(__name__)
 
+_STOPPED_UNDER_WAY: Final = "The command was stopped before the request was answered"
+
 SubmissionFailure = (
     RequestRefused
     | NotAuthorised
@@ -39,6 +44,21 @@ class OutcomeRecorder:
 
     def __init__(self, context: EngineContext) -> None:
         self._context = context
+
+    async def record_withdrawal(self, task_id: str) -> Task | None:
+        """Record what becomes of a request of this process that is not sent any more.
+
+        To be called when nothing is sent any more. One that has not left is rejected. One whose
+        answer has not come is of unknown outcome; an answer that comes after that still counts.
+        Returns the task after that, or None if it was not recorded.
+        """
+        task, own_id = await self._context.ledger.find(task_id), self._context.processes.own_id
+        if task is None or task.owner != own_id:
+            return task
+        if task.status is Status.SUBMITTING:
+            return await self.record_unknown(task, SubmissionUnknown(_STOPPED_UNDER_WAY))
+        stop = partial(stop_unsent, owner=own_id, at=self._context.clock())
+        return await self._context.change(task_id, stop)
 
     async def record_unknown(self, task: Task, why: SubmissionUnknown) -> Task:
         try:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -32,3 +32,11 @@ class PendingSubmission:
         self.error = self.error or error
         self.recorded.set()
         self.answered.set()
+
+
+class SubmitResult(NamedTuple):
+    """What became of a request."""
+
+    task: Task
+    deduplicated: bool
+    """Whether it is an earlier request's task and nothing new was sent."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from geekai_video_mcp.domain.lifecycle import (
     advance,
+    needs_watching,
     transfer_to_account,
 )
 from geekai_video_mcp.domain.retries import INTENT_TTL, LINK_TTL
@@ -77,6 +78,17 @@ class Recovery:
             self._releaser.follow(task.id)
         elif not await self._close_if_unsendable(task):
             self._start(self._resend, task)
+
+    async def take_up(self, task_id: str, *, may_send: bool) -> None:
+        """Resume this task alone, unless a live process works on it; see `Engine.take_up`."""
+        context = self._context
+        await context.processes.refresh()
+        await context.ledger.replay_journal()
+        task = await context.require_task(task_id)
+        if task.status is Status.SUBMITTING or (may_send and task.status in UNSENT):
+            await self.resume(task)
+        elif needs_watching(task) and task.account == context.account:
+            self._watcher.watch(task_id)
 
     async def _watch_unattended(self) -> None:
         """Watch every task of this account that no live process watches."""

@@ -3,8 +3,10 @@
 Importing this module opens nothing.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from types import ModuleType
 from typing import Any, Final, cast
 
 from mcp.server.mcpserver import MCPServer
@@ -68,36 +70,53 @@ def build_server(
             # `provide_app` replaces a source before anything looks at it.
             yield cast("App", source)
 
-    server = MCPServer(
-        NAME,
-        title=TITLE,
-        version=__version__,
-        instructions=INSTRUCTIONS,
-        lifespan=lifespan,
-        log_level="WARNING",
-        cache_hints=CACHE_HINTS,
-        subscriptions=resources.CallersBus(),
-        request_state_security=request_state,
-        extensions=[TasksExtension()],
-        middleware=[
-            limit_calls,
-            provide_app,
-            track_call,
-            OutsideNames([spec.name for spec in TOOLS]),
-            MethodMiddleware(
-                {
-                    **dict.fromkeys(resources.FILLED, (resources.fill_dynamic_content,)),
-                    LISTEN: [
-                        resources.SubscriptionMiddleware(),
-                        task_notifications,
-                    ],
-                    "prompts/get": [prompts.prepare_prompt_request],
-                }
-            ),
-        ],
-        tools=[build_tool(spec, HANDLERS[spec.name], default_models) for spec in TOOLS],
-    )
+    with _keeping_rich_out():
+        server = MCPServer(
+            NAME,
+            title=TITLE,
+            version=__version__,
+            instructions=INSTRUCTIONS,
+            lifespan=lifespan,
+            log_level="WARNING",
+            cache_hints=CACHE_HINTS,
+            subscriptions=resources.CallersBus(),
+            request_state_security=request_state,
+            extensions=[TasksExtension()],
+            middleware=[
+                limit_calls,
+                provide_app,
+                track_call,
+                OutsideNames([spec.name for spec in TOOLS]),
+                MethodMiddleware(
+                    {
+                        **dict.fromkeys(resources.FILLED, (resources.fill_dynamic_content,)),
+                        LISTEN: [
+                            resources.SubscriptionMiddleware(),
+                            task_notifications,
+                        ],
+                        "prompts/get": [prompts.prepare_prompt_request],
+                    }
+                ),
+            ],
+            tools=[build_tool(spec, HANDLERS[spec.name], default_models) for spec in TOOLS],
+        )
     server.completion()(resources.completion_stub)
     resources.register_templates(server)
     prompts.register_prompts(server)
     return server
+
+
+@contextmanager
+def _keeping_rich_out() -> Generator[None]:
+    """Have the SDK make its log handler without `rich`, which the command line alone needs.
+
+    It would load that, a tenth of a second, for a handler that is never used: ours is there before.
+    """
+    absent = [name for name in ("rich.console", "rich.logging") if name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = cast("ModuleType", None)  # importing it is an ImportError
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]

@@ -13,9 +13,12 @@ from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.domain.catalogue import CheckedRequest, LiveModel
 from geekai_video_mcp.domain.requests import GenerationRequest
 from geekai_video_mcp.domain.tasks import Media
-from geekai_video_mcp.errors import NotAuthorised, RequestRefused
+from geekai_video_mcp.errors import NotAuthorised, RequestRefused, nothing_charged
+from geekai_video_mcp.media.inputs.picture_folders import ListFolders
 from geekai_video_mcp.quoting import quote
+from geekai_video_mcp.server.arguments import Generate
 from geekai_video_mcp.server.arguments.frame_size import spell_settings
+from geekai_video_mcp.server.views import sent_settings
 
 _TOOL: Final[Mapping[str, str]] = {"video": "generate_video", "image": "generate_image"}
 """What makes each kind of media."""
@@ -35,6 +38,39 @@ def require_key(app: App) -> None:
             remedy="Tell the user that the server's operator gives them a key in the tokens file;"
             " with GEEKAI_CLIENT_KEYS=allow a client may send its own in X-GeekAI-Key.",
         )
+
+
+class PreparedRequest(NamedTuple):
+    """A request as it is to be sent, and what its caller has to know of it."""
+
+    request: GenerationRequest
+    given: GenerationRequest
+    """As the caller wrote it, with the names of its files."""
+    warnings: tuple[str, ...]
+
+    @property
+    def sent_settings(self) -> Mapping[str, Any]:
+        """The settings as a result reports them."""
+        return sent_settings(self.request.body, self.given.body)
+
+
+async def prepare_request(
+    app: App, args: Generate, *, list_roots: ListFolders | None
+) -> PreparedRequest:
+    """Read the pictures of the request, find its model and check it against that. Free.
+
+    Raises:
+        GeekAIVideoError: it cannot be sent; it says that nothing was charged.
+    """
+    with nothing_charged():
+        require_key(app)
+        given = args.to_request(default_model=app.default_models[args.media])
+        request = await app.media.resolve(given, args.media_fields, list_roots=list_roots)
+        checked = await check_generation(
+            app, request, key=args.idempotency_key, variation=args.variation
+        )
+    warnings = (*args.notes, *checked.warnings)
+    return PreparedRequest(request.with_body(checked.body), given, warnings)
 
 
 async def check_generation(

@@ -57,10 +57,10 @@ def text_result(
     view: BaseModel, text: str, *, failed: bool = False, link: ResourceLink | None = None
 ) -> CallToolResult:
     """A tool's result in both forms: *view* as structure, *text* for a model that reads text."""
-    return structured_result(_dump(view), text, failed=failed, link=link)
+    return structured_result(dump(view), text, failed=failed, link=link)
 
 
-def _dump(view: BaseModel) -> dict[str, Any]:
+def dump(view: BaseModel) -> dict[str, Any]:
     """The structure of *view*, whose next step comes last, as in the text."""
     structure = view.model_dump(mode="json", exclude_none=True)
     if "next_step" in structure:
@@ -133,10 +133,11 @@ async def task_result(
         with anyio.CancelScope(deadline=picture_deadline):
             rendered = await _render(app, task, view)
             if rendered is not None:
-                report, jpeg = _with_picture(app, report, rendered, ctx.session, view=view)
+                attached = shows_pictures(client_name(ctx.session), app.preview)
+                report, jpeg = _with_picture(app, report, rendered, view=view, attached=attached)
     if request is not None:
         report = replace(report, sent=request.sent, deduplicated=request.deduplicated)
-    structure = views.task_structure(report) if request is None else _dump(_structure(report))
+    structure = views.task_structure(report) if request is None else request_structure(report)
     text, link = views.task_text(report, structure["next_step"]), resource_link(task)
     result = structured_result(structure, text, failed=report.failed, link=link)
     if jpeg is not None:
@@ -144,8 +145,20 @@ async def task_result(
     return result
 
 
-def _structure(report: views.TaskReport) -> views.Film | views.Generation:
-    return views.film_result(report) if report.is_film else views.generation_result(report)
+async def report_request(
+    app: App, task: Task, *, warnings: Sequence[str], request: Request
+) -> views.TaskReport:
+    """The report that the result of a request holds, for a person who opens pictures by path."""
+    report = make_report(app, task, (*warnings, *views.ignored_fields(task)))
+    rendered = await _render(app, task, "frames") if report.stored else None
+    if rendered is not None:
+        report, _ = _with_picture(app, report, rendered, view="frames", attached=False)
+    return replace(report, sent=request.sent, deduplicated=request.deduplicated)
+
+
+def request_structure(report: views.TaskReport) -> dict[str, Any]:
+    """The structured result of a request, as JSON."""
+    return dump(views.film_result(report) if report.is_film else views.generation_result(report))
 
 
 async def _render(app: App, task: Task, view: View) -> RenderedView | None:
@@ -163,12 +176,11 @@ def _with_picture(
     app: App,
     report: views.TaskReport,
     rendered: RenderedView,
-    session: ServerSession,
     *,
     view: View,
+    attached: bool,
 ) -> tuple[views.TaskReport, str | None]:
-    """The report with its picture, and the picture as base64 if the client can show it."""
-    attached = shows_pictures(client_name(session), app.preview)
+    """The report with its picture, and the picture as base64 if it is *attached*."""
     kind = "contact sheet" if view == "frames" else "cover"
     if report.task.media is Media.IMAGE:
         kind = "picture"

@@ -29,7 +29,7 @@ from geekai_video_mcp.server.arguments import (
 )
 from geekai_video_mcp.server.confirmation import request_consent
 from geekai_video_mcp.server.file_places import error_for, link_to_file
-from geekai_video_mcp.server.request_checks import check_generation, require_key
+from geekai_video_mcp.server.request_checks import prepare_request
 from geekai_video_mcp.server.roots import list_root_folders
 from geekai_video_mcp.server.tool import Answer, call_received_at
 from geekai_video_mcp.server.views import model_card, model_list
@@ -46,14 +46,8 @@ async def generate(args: Generate, app: App, ctx: "Context[App]") -> Answer:
     """Submit the request, and wait if `async` is false; with `dry_run`, only describe it."""
     started, task_id = call_received_at(), None
     key, variation = args.idempotency_key, args.variation
-    with nothing_charged():
-        require_key(app)
-        given = args.to_request(default_model=app.default_models[args.media])
-        request = await app.media.resolve(
-            given, args.media_fields, list_roots=partial(list_root_folders, ctx)
-        )
-        checked = await check_generation(app, request, key=key, variation=variation)
-    request, warnings = request.with_body(checked.body), (*args.notes, *checked.warnings)
+    prepared = await prepare_request(app, args, list_roots=partial(list_root_folders, ctx))
+    request, warnings = prepared.request, prepared.warnings
     make_forecast = partial(app.engine.forecast, request, idempotency_key=key, variation=variation)
     if args.dry_run:
         forecast = await make_forecast()
@@ -96,7 +90,7 @@ async def generate(args: Generate, app: App, ctx: "Context[App]") -> Answer:
             ctx,
             view="frames",
             warnings=warnings,
-            request=results.Request(deduplicated, views.sent_settings(request.body, given.body)),
+            request=results.Request(deduplicated, prepared.sent_settings),
             picture_deadline=math.inf if args.waits else started + ANSWER_DEADLINE,
         )
     except Exception as exc:  # noqa: BLE001 - as said above

@@ -106,12 +106,20 @@ def _without(request: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def _cost_sentences(view: DryRunView) -> Sequence[str]:
-    if view.videos_left_today is None:
+    left = caps_left(view)
+    if not left:
         return [view.price]
+    return [view.price, f"The caps leave {', '.join(left[:-1])}, and {left[-1]}."]
+
+
+def caps_left(view: DryRunView) -> list[str]:
+    """What the caps leave, in parts of a sentence; none without caps."""
+    if view.videos_left_today is None:
+        return []
     left = [f"{view.videos_left_today} more today", f"{view.in_flight_left} at the same time"]
     if view.cny_left_today is not None:
         left.append(f"{catalogue.format_cny(view.cny_left_today)} today")
-    return [view.price, f"The caps leave {', '.join(left[:-1])}, and {left[-1]}."]
+    return left
 
 
 def _dry_run_next_step(forecast: Forecast) -> str:

@@ -171,7 +171,7 @@ def _stored_predicate(report: TaskReport) -> str:
     where = " in the sandbox" if report.sandbox else ""
     if report.is_film:
         where = " (a film with sandbox previews)" if report.sandbox else " (a film)"
-    facts = ", ".join(_file_facts(report))
+    facts = ", ".join(file_facts(report))
     about = ", ".join(filter(None, (_model_text(report), _price_text(report))))
     details = "; ".join(part for part in (facts, about) if part)
     picture, sheet = report.picture, report.sheet
@@ -189,7 +189,8 @@ def _file_text(report: TaskReport) -> str:
     return report.file.described(size_text(size) if size else None) if report.file else ""
 
 
-def _file_facts(report: TaskReport) -> Iterable[str]:
+def file_facts(report: TaskReport) -> Iterable[str]:
+    """What is known of the file that a person would see or hear."""
     task = report.task
     yield from length_and_size(report.duration, task.file_width, task.file_height)
     if task.file_fps:
@@ -210,7 +211,7 @@ def _finished_predicate(report: TaskReport) -> str:
         waiting = f"is finished {where}{length_note} and is being downloaded."
         return f"{waiting}{reason}{offer if reason else ''}"
     if task.file_status is FileStatus.DELETED:
-        facts = ", ".join(_file_facts(report))
+        facts = ", ".join(file_facts(report))
         return f"is finished{f' ({facts})' if facts else ''}.{reason}{offer}"
     copy = f" What came is kept in {_file_text(report)}." if report.file else ""
     failure = f"is ready {where}{length_note}, but this server could not download it."
@@ -309,10 +310,13 @@ def stall_text(report: TaskReport) -> str | None:
 
 def progress_text(task: Task, *, at: float) -> str:
     """The message of a progress notification."""
+    return f"{state_text(task)}, {max(0.0, (task.ended_at or at) - task.created_at):.0f} s"
+
+
+def state_text(task: Task) -> str:
+    """How far the task is, in a word or a few."""
     downloading = task.status is Status.SUCCEED and task.file_status is FileStatus.NONE
     state = "downloading" if downloading else public_status(task)
     if task.no_link_since is not None and task.status in POLLED:
         state = "finished, waiting for its link"
-    if task.status is Status.WAITING:
-        state = waiting_text(task.waits_for)
-    return f"{state}, {max(0.0, (task.ended_at or at) - task.created_at):.0f} s"
+    return waiting_text(task.waits_for) if task.status is Status.WAITING else state
