@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import plain_unlimited
 from geekai_video_mcp.cli.tasks import add_tenant_option, run_tasks
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description="Join finished videos into one film, on this machine and free."
+        prog=prog,
+        description="Join finished videos into one film, on this machine and free.",
+        **examples(f"{prog} d306a0ba b9c31f3b@1-4.5 --audio music.mp3"),
     )
     parser.add_argument(
         "parts",
