@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     FAILED,
+    NO_TERMINAL_WIDTH,
     NOT_USABLE,
     OK,
     json_line,
@@ -26,8 +27,8 @@ from geekai_video_mcp.config.values import parse_amount
 if TYPE_CHECKING:
     from geekai_video_mcp.server.views.model_list import ModelRow
 
-_HEADINGS: Final = ("MODEL", "TAKES", "SECONDS", "SIZE", "SOUND", "CNY")
-_WRAPPED: Final = (1, 2, 3)
+_HEADINGS: Final = ("MODEL", "SECONDS", "SIZE", "SOUND", "CNY", "TAKES")
+_SIZE: Final = _HEADINGS.index("SIZE")
 _UNKNOWN: Final = "?"
 _INDENT: Final = "  "
 PROSE_WIDTH: Final = 80
@@ -172,25 +173,33 @@ def _costs_at_most(row: "ModelRow", cny: float) -> bool:
 
 
 def _print_table(rows: "Sequence[ModelRow]") -> None:
-    from geekai_video_mcp.cli.table import table_rows, wrap_text
+    """Print a line for each model and its notes; what it takes is a note where there is no room."""
+    from geekai_video_mcp.cli.table import display_width, table_rows, wrap_text
 
     width = terminal_width()
-    head, *blocks = table_rows(_HEADINGS, [*map(_cells, rows)], width=width, wrapped=_WRAPPED)
+    cells, notes = [*map(_cells, rows)], [[row.note] if row.note else [] for row in rows]
+    head, *blocks = table_rows(_HEADINGS, cells, width=NO_TERMINAL_WIDTH)
+    if max(display_width(line) for block in (head, *blocks) for line in block) > width:
+        notes = [
+            [_describe_inputs(each[-1]), *more] for each, more in zip(cells, notes, strict=True)
+        ]
+        short = [each[:-1] for each in cells]
+        head, *blocks = table_rows(_HEADINGS[:-1], short, width=width, wrapped=[_SIZE])
     print_lines(head)
-    for row, block in zip(rows, blocks, strict=True):
-        notes = wrap_text(row.note, width - len(_INDENT)) if row.note else []
-        print_lines([*block, *(f"{_INDENT}{note}" for note in notes)])
+    for block, more in zip(blocks, notes, strict=True):
+        texts = wrap_text("; ".join(more), width - len(_INDENT)) if more else []
+        print_lines([*block, *(f"{_INDENT}{text}" for text in texts)])
     print_lines(["", *wrap_text(_explain(rows), min(width, PROSE_WIDTH))])
 
 
 def _cells(row: "ModelRow") -> tuple[str, ...]:
     return (
         row.id,
-        _inputs_cell(row),
         row.seconds or _UNKNOWN,
         ", ".join(row.resolutions or []) or row.sizes or _UNKNOWN,
         _UNKNOWN if row.sound is None else "yes" if row.sound else "no",
         _price_cell(row),
+        _inputs_cell(row),
     )
 
 
@@ -199,6 +208,10 @@ def _inputs_cell(row: "ModelRow") -> str:
 
     text = ["text"] if catalogue.models()[row.id].supports("text") else []
     return ", ".join([*text, *(row.inputs or [])]) or _UNKNOWN
+
+
+def _describe_inputs(cell: str) -> str:
+    return "what it takes is not known" if cell == _UNKNOWN else f"takes {cell}"
 
 
 def _price_cell(row: "ModelRow") -> str:
@@ -213,10 +226,10 @@ def _price_cell(row: "ModelRow") -> str:
 
 def _explain(rows: "Sequence[ModelRow]") -> str:
     dates = Counter(row.price_date for row in rows if row.price_date)
-    listed = f" by GeekAI's list of {max(dates, key=dates.__getitem__)}" if dates else ""
+    listed = f", by GeekAI's list of {max(dates, key=dates.__getitem__)}" if dates else ""
     count = "1 model" if len(rows) == 1 else f"{len(rows)} models"
     seconds = "as many seconds (/5s)" if any(row.cost_seconds for row in rows) else "a second (/s)"
     return (
-        f"{count}. CNY is the price of a video, or of {seconds},{listed}; {_UNKNOWN} is not known."
+        f"{count}. CNY is the price of a video, or of {seconds}{listed}; {_UNKNOWN} is not known."
         " All about one: geekai-video-mcp models NAME"
     )

@@ -23,11 +23,7 @@ from geekai_video_mcp.cli.output import (
     print_lines,
     terminal_width,
 )
-from geekai_video_mcp.cli.table import (
-    display_width,
-    format_table,
-    wrap_text,
-)
+from geekai_video_mcp.cli.table import format_named_table, wrap_text
 from geekai_video_mcp.cli.tasks import add_tenant_option, run_tasks
 from geekai_video_mcp.domain.catalogue import format_cny, rounded_cny
 from geekai_video_mcp.domain.films import LOCAL_ACCOUNT
@@ -188,11 +184,7 @@ def spent_table(
     widths = [max(map(len, column)) for column in zip(*numbers, strict=True)]
     aligned = [[*map(str.rjust, row, widths)] for row in numbers]
     head, *rows = [[name, *row] for name, row in zip(names, aligned, strict=True)]
-    lines = format_table(head, rows, width=NO_TERMINAL_WIDTH)
-    if max(map(display_width, lines)) <= width:
-        return lines
-    blocks = format_table(["", *aligned[0]], [["", *row] for row in aligned[1:]], width=width)
-    return [line for pair in zip(names, blocks, strict=True) for line in pair]
+    return format_named_table(head, rows, width=width)
 
 
 def _sum(every: Collection[Spending]) -> Spending:

@@ -105,6 +105,23 @@ def format_table(
     return [line for block in blocks for line in block]
 
 
+def format_named_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int,
+    wrapped: Collection[int] = (),
+) -> list[str]:
+    """The same; where that is too wide, the name in the first column has a line of its own."""
+    lines = format_table(head, rows, width=width, wrapped=wrapped)
+    if max(map(display_width, lines)) <= width:
+        return lines
+    nameless = [("", *rest) for _, *rest in (head, *rows)]
+    blocks = table_rows(nameless[0], nameless[1:], width=width, wrapped=wrapped)
+    names = [name for name, *_ in (head, *rows)]
+    return [line for name, block in zip(names, blocks, strict=True) for line in (name, *block)]
+
+
 def table_rows(
     head: Sequence[str],
     rows: Sequence[Sequence[str]],

@@ -197,7 +197,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from geekai_video_mcp.cli.table import format_table
+    from geekai_video_mcp.cli.table import format_named_table
     from geekai_video_mcp.config.tokens_file import load_tokens_file
 
     settings = load_settings()
@@ -214,7 +214,7 @@ def _list(_: argparse.Namespace) -> int:
         )
         for each in tokens.tokens
     ]
-    print_lines(format_table(_HEADINGS, rows, width=terminal_width(), wrapped=_WRAPPED))
+    print_lines(format_named_table(_HEADINGS, rows, width=terminal_width(), wrapped=_WRAPPED))
     return OK
 
 
