@@ -131,7 +131,7 @@ def test_a_variable_that_a_document_names_is_one_of_the_program() -> None:
 
 def test_every_command_is_documented() -> None:
     source = Path(cli.__file__).with_name("tasks.py").read_text("utf-8")
-    found = re.findall(r'add_parser\(\s*"(\w+)"', source)
+    found = re.findall(r'add_command\(\s*commands,\s*"(\w+)"', source)
     assert found
     for each in (*cli.COMMANDS, *(f"tasks {name}" for name in found)):
         assert f"geekai-video-mcp {each}" in COMMAND_LINE

@@ -12,7 +12,8 @@ import pytest
 from mcp.client.session import ClientRequestContext
 from mcp_types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
-from geekai_video_mcp.cli.report import task_report, task_table
+from geekai_video_mcp.cli.report import task_report
+from geekai_video_mcp.cli.task_table import task_table
 from geekai_video_mcp.config import CONFIRM_ALWAYS
 from geekai_video_mcp.domain.fingerprint import fingerprint
 from geekai_video_mcp.domain.task_refs import TaskRef, find_refs, replace_refs

@@ -1,6 +1,7 @@
 """`tasks purge`: what is deleted leaves no trace, and everything else stays as it is."""
 
 import sqlite3
+import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -8,6 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from geekai_video_mcp.domain.statuses import FileStatus, Status
@@ -187,3 +190,92 @@ async def test_a_preview_is_deleted_from_the_sandbox_as_well(tmp_path: Path) -> 
     assert (status, err) == (0, "")
     assert "Deleted 1 task and 1 file." in out
     assert traces(tmp_path, CANARY) == []
+
+
+def contents(folder: Path, *but: str) -> dict[str, bytes]:
+    """Every file under the folder, without those of the database."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in paths
+        if not path.name.startswith("ledger.sqlite3") and path.name not in but
+    }
+
+
+def rows(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the database, but the one that keeps the last event's number."""
+    with closing(sqlite3.connect(folder / "state" / "ledger.sqlite3")) as db:
+        names = [
+            name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
+        found = {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}  # noqa: S608 - its own names
+    found["event"] = [event for event in found["event"] if event[2]]
+    return found
+
+
+async def test_whatever_was_not_purged_is_left_byte_for_byte(tmp_path: Path) -> None:
+    staying = [
+        stored(tmp_path, "a young one", age=DAY - 600),
+        task("unknown", status=Status.UNKNOWN),
+        stored(tmp_path, "bobs", tenant="bob"),
+        task("the operator's", tenant="local"),
+    ]
+    async with stdio(tmp_path):  # a server makes what a state folder has
+        pass
+    await record_tasks(tmp_path / "state", *staying)
+    Journal(tmp_path / "state").write(
+        staying[1].id, Observation(status=Status.UNKNOWN, at=1.0, error_message="stays")
+    )
+    for name in ("http-token", "tokens.json.old", "sandbox/tasks/other/task.json", "server.log"):
+        path = tmp_path / "state" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"somebody's")
+    files, before = contents(tmp_path), rows(tmp_path)
+    going = [stored(tmp_path, f"{CANARY}-{number}") for number in range(3)]
+    await record_tasks(tmp_path / "state", *going)
+
+    status, _, err = await purge(tmp_path, "--yes")
+
+    assert (status, err) == (0, "")
+    assert traces(tmp_path, CANARY) == []
+    assert contents(tmp_path) == files
+    assert rows(tmp_path) == before
+
+
+async def test_a_purge_beside_a_running_server_leaves_no_trace_in_its_files(tmp_path: Path) -> None:
+    stays = task("a fox", tenant="bob")
+    async with stdio(tmp_path) as client:
+        await call(client, "list_video_tasks")  # which opens the database
+        await record_tasks(
+            tmp_path / "state", stays, *(task(CANARY, age=9 * DAY) for _ in range(9))
+        )
+        assert traces(tmp_path, CANARY) == ["state/ledger.sqlite3"]
+
+        status, _, err = await purge(tmp_path, "--yes")
+
+        assert (status, err) == (0, "")
+        assert traces(tmp_path, CANARY) == []
+        assert structured(await call(client, "list_video_tasks"))["tasks"] == []
+    assert traces(tmp_path, CANARY) == []
+    assert recorded(tmp_path) == {stays.id}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals are POSIX's here")
+@pytest.mark.parametrize(("answer", "left"), [("yes", 0), ("y", 1), ("", 1)])
+async def test_a_person_at_a_terminal_is_asked_first(
+    tmp_path: Path, answer: str, left: int
+) -> None:
+    from support.pty_output import run_in_terminal  # noqa: PLC0415 - POSIX's
+
+    await record_tasks(tmp_path / "state", task(CANARY, tenant="local"))
+
+    command = ("tasks", "purge", "--before", "2100-01-01")
+    status, shown = await anyio.to_thread.run_sync(
+        lambda: run_in_terminal(tmp_path, *command, typed=f"{answer}\n")
+    )
+
+    assert b"1 task of local will be deleted for good" in shown
+    assert shown.index(b"will be deleted") < shown.index(b"Type yes to continue:")
+    assert max(map(len, shown.splitlines())) <= 80
+    assert (status, len(recorded(tmp_path))) == (left, left)
+    assert (b"Nothing was changed." in shown) == bool(left)

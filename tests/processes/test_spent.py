@@ -1,5 +1,6 @@
 """`geekai-video-mcp spent` as a person meets it: what was requested on each day, and its price."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,7 @@ async def test_each_day_has_its_requests_and_the_sum_of_their_prices(tmp_path: P
         [before.date().isoformat(), "2", "24", "0", "0"],
         ["all", "7", "29.1", "1", "1"],
     ]
-    assert "Failed ones are, because\nthey may have been charged." in out
+    assert "Failed ones are, because they may have been charged." in " ".join(out.split())
     assert len(table(one_day)) == 2
     assert table(all_days)[-1] == ["all", "8", "36.1", "1", "1"]
 
@@ -94,3 +95,63 @@ async def test_a_number_of_days_that_is_none_is_refused(tmp_path: Path, days: st
 
     assert (status, out) == (2, "")
     assert "number of days" in err
+
+
+async def test_months_and_models_have_their_sums(tmp_path: Path) -> None:
+    today = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=1, microsecond=0)
+    month = today - timedelta(days=10)
+    long_ago = today - timedelta(days=500)
+    await record_tasks(
+        tmp_path / "state",
+        task(today, 0.7, model="kling-v2-6"),
+        task(month, 3.0, model="kling-v2-6"),
+        task(month, 12.25, model="veo-3.1-generate-preview", status=Status.FAILED),
+        task(month, None, model="m" * 64),
+        task(long_ago, 99.0),
+    )
+
+    _, months, _ = await run_cli(tmp_path, "spent", "--by", "month", TZ="UTC")
+    _, models, _ = await run_cli(tmp_path, "spent", "--by", "model", "--days", "45", TZ="UTC")
+    _, lines, _ = await run_cli(tmp_path, "spent", "--by", "month", "--json", TZ="UTC")
+    _, every, _ = await run_cli(
+        tmp_path, "spent", "--by", "month", "--days", "999", "--json", TZ="UTC"
+    )
+
+    assert table(months) == [
+        ["MONTH", "REQUESTS", "CNY", "PRICE UNKNOWN", "FAILED"],
+        [f"{today:%Y-%m}", "1", "0.7", "0", "0"],
+        [f"{month:%Y-%m}", "3", "15.25", "1", "1"],
+        ["all", "4", "15.95", "1", "1"],
+    ]
+    assert [row[:3] for row in table(models)] == [
+        ["MODEL", "REQUESTS", "CNY"],
+        ["veo-3.1-generate-preview", "1", "12.25"],
+        ["kling-v2-6", "2", "3.7"],
+        ["m" * 64, "1", "0"],
+        ["all", "4", "15.95"],
+    ]
+    assert json.loads(lines.splitlines()[1]) == {
+        "month": f"{month:%Y-%m}",
+        "requests": 3,
+        "listed_cny": 15.25,
+        "price_unknown": 1,
+        "failed": 1,
+    }
+    assert len(every.splitlines()) == 3
+
+
+async def test_numbers_stand_below_each_other_and_a_long_name_above_its_own(
+    tmp_path: Path,
+) -> None:
+    now = datetime.now(UTC)
+    await record_tasks(
+        tmp_path / "state", task(now, 1234.5, model="m" * 64), task(now, 2.0, model="kling")
+    )
+
+    _, out, _ = await run_cli(tmp_path, "spent", "--by", "model", COLUMNS="80")
+
+    lines = out.partition("\n\n")[0].splitlines()
+    assert max(map(len, out.splitlines())) <= 80
+    assert lines[0] == "MODEL"
+    assert lines[2] == "m" * 64
+    assert len({len(line) for line in lines[1::2]}) == 1

@@ -77,10 +77,11 @@ sys.exit(cli.main([]))
 """A server that says with each response which modules are loaded."""
 SDK_ALONE = "import mcp.server.mcpserver, json, sys; print(json.dumps(sorted(sys.modules)))"
 HANDSHAKE = {
-    *("__main__", "cli", "cli.addresses", "cli.logs", "cli.output", "cli.serve", "cli.start"),
+    *("__main__", "cli", "cli.addresses", "cli.help", "cli.logs", "cli.output", "cli.serve"),
+    "cli.start",
     *("config", "domain", "domain.limits", "domain.media", "domain.public_hosts"),
     *("domain.service_names", "domain.tenants", "errors", "quoting", "server"),
-    "server.handshake",
+    *("server.cache_hints", "server.handshake"),
     *("server.jsonrpc", "server.late_app", "server.stdio", "server.stdio_filter"),
     *("server.stdin", "server.stdout"),
 }

@@ -12,6 +12,7 @@ import anyio
 
 from geekai_video_mcp.cli.checks import CHECKS, Check, Line, Subject, load_subject
 from geekai_video_mcp.cli.checks.line import fail, note
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.logs import configure_logging
 from geekai_video_mcp.cli.output import (
     BROKEN_PIPE,
@@ -35,6 +36,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         description="Check the installation, the settings, the service, the folders and the hosts."
         " Each line is ok, a note, or FAIL and what to do. Nothing is changed and nothing costs"
         " money. The exit status is 0 if nothing failed.",
+        **examples(f"{prog}", f"{prog} --json"),
     )
     parser.add_argument("--json", action="store_true", help="print the same as JSON")
     parser.set_defaults(run=_run)

@@ -5,6 +5,7 @@ import difflib
 import os
 from typing import TYPE_CHECKING
 
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import FAILED, NOT_USABLE, OK, print_line, print_notice
 from geekai_video_mcp.cli.start import load_settings
 from geekai_video_mcp.quoting import quote
@@ -18,7 +19,12 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Have a host (the program of an assistant) start this server.",
-        epilog="Without HOST it lists the hosts: which are here, and which start this server.",
+        **examples(
+            f"{prog}",
+            f"{prog} cursor",
+            f"{prog} --print cherry-studio",
+            note="Without HOST it lists the hosts: which are here, and which start this server.",
+        ),
     )
     parser.add_argument("host", nargs="?", metavar="HOST", help="such as cursor or claude-code")
     parser.add_argument(

@@ -1,11 +1,13 @@
 """How commands print (results to stdout, everything else to stderr), and their exit statuses."""
 
+import codecs
 import io
 import os
 import shutil
 import sys
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final, cast
 
 OK: Final = 0
 FAILED: Final = 1
@@ -21,14 +23,62 @@ BROKEN_PIPE: Final = 141
 
 NO_TERMINAL_WIDTH: Final = 10_000
 """Cells of a line without a terminal: nothing is truncated in a file or a pipe."""
+_COERCED: Final = frozenset({"C.UTF-8", "C.utf8", "UTF-8"})
+"""What Python itself sets LC_CTYPE to in the C locale (PEP 538)."""
+_IN_ASCII: Final = {"…": "~", "·": "-", "–": "-", "—": "-", "‘": "'", "’": "'", "“": '"', "”": '"'}
+"""For signs of ours and of typesetters, an ASCII one of the same width."""
+
+
+def open_closed_streams() -> None:
+    """Give the process those standard streams that its caller has closed (`>&-`), empty ones.
+
+    Python has None for each of them, and the next file that is opened would have its descriptor.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - as long as the process
+            os.set_inheritable(stream.fileno(), True)  # noqa: FBT003 - as the interpreter's own
+            setattr(sys, name, stream)
 
 
 def prepare_output() -> None:
-    """Write UTF-8 to files and pipes; replace what a terminal's own encoding cannot show."""
-    out: object = sys.stdout
-    if isinstance(out, io.TextIOWrapper):
-        terminal = out.isatty()
-        out.reconfigure(errors="replace") if terminal else out.reconfigure(encoding="utf-8")
+    """Write UTF-8 to files and pipes; at a terminal, replace what it cannot show."""
+    codecs.register_error(_SAME_WIDTH, _replace_in_same_width)
+    for stream in (sys.stdout, sys.stderr):
+        out: object = stream
+        if not isinstance(out, io.TextIOWrapper):
+            continue
+        if out.isatty():
+            out.reconfigure(encoding="ascii" if _wants_ascii() else None, errors=_SAME_WIDTH)
+        elif stream is sys.stdout:
+            out.reconfigure(encoding="utf-8")
+
+
+_SAME_WIDTH: Final = "geekai_same_width"
+
+
+def _wants_ascii() -> bool:
+    """Whether a person has chosen the C locale, in which Python would write UTF-8 all the same.
+
+    Where none is set, as in many containers, the terminal is taken for one of UTF-8 as Python does.
+    """
+    environ = os.environ
+    if sys.platform == "win32" or not {"PYTHONIOENCODING", "PYTHONUTF8"}.isdisjoint(environ):
+        return False
+    coerced = sys.flags.utf8_mode and environ.get("LC_CTYPE") in _COERCED
+    names = ("LC_ALL", "LANG") if coerced else ("LC_ALL", "LC_CTYPE", "LANG")
+    chosen = next(filter(None, map(environ.get, names)), None)
+    return chosen in {"C", "POSIX"}
+
+
+def _replace_in_same_width(error: UnicodeError) -> tuple[str, int]:
+    """For what a terminal cannot show, as many question marks as it is wide: columns stay."""
+    from geekai_video_mcp.cli.table import display_width
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(each) or "?" * display_width(each) for each in text), error.end
 
 
 def terminal_width() -> int:
@@ -48,16 +98,35 @@ def notice_width() -> int:
 
 def drop_output() -> None:
     """After a BrokenPipeError: else the interpreter reports it again when it flushes at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _redirect_to_null(sys.stdout.fileno())
+
+
+def drop_unread_errors() -> None:
+    """The same for stderr, if its reader is gone: it must not change the exit status."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        _redirect_to_null(sys.stderr.fileno())
+
+
+def is_broken_pipe(exc: BaseException) -> bool:
+    """Whether it says nothing but that the reader of the output is gone."""
+    if isinstance(exc, BaseExceptionGroup):
+        return all(map(is_broken_pipe, cast("BaseExceptionGroup[BaseException]", exc).exceptions))
+    return isinstance(exc, BrokenPipeError)
 
 
 def print_line(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
+    print_lines([line])
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
 
 
 def json_line(value: object) -> str:
-    """*value* as JSON in one line: a terminal executes nothing in it and loses nothing of it."""
+    """*value* as JSON in one line: a terminal executes nothing of it, and nothing is lost."""
     import json
 
     from geekai_video_mcp.quoting import reveal
@@ -77,5 +146,14 @@ def print_notice(line: str) -> None:
 
 
 def print_notice_line(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except OSError:  # nobody reads it, which must not end what the command does
+        _redirect_to_null(sys.stderr.fileno())
+
+
+def _redirect_to_null(descriptor: int) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, descriptor)
+    os.close(null)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from geekai_video_mcp.cli.ledger_reads import PAGE_SIZE, open_ledger
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import format_time, plain_unlimited
-from geekai_video_mcp.cli.tasks import PAGE_SIZE, open_ledger
 from geekai_video_mcp.domain.purging import Stays, find_reason_to_stay
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.storage import Deleted

@@ -1,17 +1,15 @@
-"""Format tasks for people: rows of a table, the report of one task, lines of CSV. Pure.
+"""Everything about one task for people, and facts in words that other views of tasks share. Pure.
 
-Text from outside is sanitized: a terminal executes escape sequences, a spreadsheet formulas.
+Text from outside is sanitized: a terminal executes escape sequences.
 """
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
-from typing import Final, cast
+from typing import cast
 
-from geekai_video_mcp.cli.table import GAP, format_table, key_value_lines, wrap_text
+from geekai_video_mcp.cli.table import GAP, key_value_lines, wrap_text
 from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.films import part_texts
 from geekai_video_mcp.domain.statuses import FileStatus, Status
@@ -27,70 +25,27 @@ from geekai_video_mcp.errors import MAYBE_CHARGED
 from geekai_video_mcp.ledger import Event
 from geekai_video_mcp.quoting import sanitize
 
-PROMPT_CHARS: Final = 300
-"""Characters of a prompt in a list whose width is unlimited."""
-WIDE: Final = 120
-"""Cells of a line from which on a list has room for the frame rate and the sound as well."""
 
-_HEADINGS: Final = (
-    *("ID", "WHEN (UTC)", "STATUS", "MODEL", "SEC", "CNY", "SIZE", "FILE OR ERROR", "PROMPT"),
-)
-_SHRINKABLE: Final = (3, 7, 8)
-
-
-def task_table(tasks: Sequence[Task], *, at: float, width: int) -> list[str]:
-    """A table of *tasks*, and how to resolve those whose outcome is unknown."""
-    rows = [_table_row(task, at=at, wide=width >= WIDE) for task in tasks]
-    lines = format_table(_HEADINGS, rows, width=width, shrinkable=_SHRINKABLE)
-    return lines + (
-        _resolve_hint("ID --attach TASK_ID", tenant=tasks[0].tenant)
-        if any(map(_needs_decision, tasks))
-        else []
-    )
-
-
-def _table_row(task: Task, *, at: float, wide: bool) -> tuple[str, ...]:
-    seconds, result = task.file_seconds, task.result
-    return (
-        short_id(task.id),
-        _short_time(task.created_at, at=at),
-        task.status.value,
-        plain_unlimited(task.model) or (task.media.value if task.media is Media.FILM else ""),
-        (f"{seconds:.3g}" if seconds else _duration_text(result and result.duration, task)).rjust(
-            len("SEC")
-        ),
-        _price_amount(task).rjust(len("CNY")),
-        ", ".join(_picture_and_sound(task)) if wide else _size_text(task),
-        _result_text(task),
-        sanitize(str(task.request.get("prompt") or _parts_text(task)), limit=PROMPT_CHARS),
-    )
-
-
-def _parts_text(task: Task | TaskRecord) -> str:
+def parts_text(task: Task | TaskRecord) -> str:
     """What a film is made of; empty for another task."""
     return " ".join(part_texts(task.request)) if task.media == Media.FILM else ""
 
 
-def _short_time(then: float, *, at: float) -> str:
-    """Month, day and minute; for another year than that of *at*, the date only."""
-    day, today = datetime.fromtimestamp(then, UTC), datetime.fromtimestamp(at, UTC)
-    return day.strftime("%m-%d %H:%M" if day.year == today.year else "%Y-%m-%d")
-
-
-def _duration_text(of_result: object, task: Task | TaskRecord) -> str:
-    """The duration of the result, or else the requested one, in seconds; empty if unknown."""
+def known_duration(of_result: object, task: Task | TaskRecord) -> float | None:
+    """The duration of the result, or else the requested one, in seconds; None if unknown."""
     duration = of_result or task.request.get("duration")
-    return f"{duration:g}" if isinstance(duration, int | float) else ""
+    return duration if isinstance(duration, int | float) else None
 
 
-def _price_amount(task: Task) -> str:
-    """The listed price in CNY; empty if none is known, or nothing was charged."""
-    price = listed_price(task)
-    return _amount(price.cny) if price else ""
+def duration_text(of_result: object, task: Task | TaskRecord) -> str:
+    """The same in words; empty if unknown."""
+    duration = known_duration(of_result, task)
+    return "" if duration is None else f"{duration:g}"
 
 
 @lru_cache
-def _amount(cny: float) -> str:
+def amount(cny: float) -> str:
+    """An amount of CNY without its unit."""
     return format_cny(cny).removesuffix(" CNY")
 
 
@@ -103,32 +58,16 @@ def _length(task: Task) -> list[str]:
     return [f"{task.file_seconds:g} s"] if task.file_seconds else []
 
 
-def _picture_and_sound(task: Task) -> list[str]:
+def picture_and_sound(task: Task) -> list[str]:
     """What is known of the file's picture and sound, each in a word or two."""
     fps = f"{task.file_fps:g} fps" if task.file_fps else ""
     sound = {None: "", True: "sound", False: "no sound"}[task.file_has_sound]
-    return [fact for fact in (_size_text(task), fps, sound) if fact]
+    return [fact for fact in (size_text(task), fps, sound) if fact]
 
 
-def _size_text(task: Task) -> str:
+def size_text(task: Task) -> str:
+    """Width and height of the file's picture; empty if they are not known."""
     return f"{task.file_width}x{task.file_height}" if task.file_width and task.file_height else ""
-
-
-def _result_text(task: Task) -> str:
-    if task.file_path:
-        return plain_unlimited(Path(task.file_path).name)
-    if task.status is Status.SUCCEED:
-        return _FILE_WORDS[task.file_status]
-    return plain_unlimited(task.error_code or "")
-
-
-_FILE_WORDS: Final = {
-    FileStatus.NONE: "not downloaded yet",
-    FileStatus.STORED: "stored",
-    FileStatus.LINKED: "only a link",
-    FileStatus.DELETED: "deleted",
-    FileStatus.LOST: "lost",
-}
 
 
 def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]:
@@ -147,19 +86,19 @@ def task_report(task: Task, events: Sequence[Event], *, width: int) -> list[str]
         lines += ["", "Raw response", *(f"{GAP}| {part}" for part in parts)]
     lines += ["", "History", *key_value_lines([_event_row(event) for event in events], width=width)]
     return lines + (
-        _resolve_hint(
+        resolve_hint(
             f"{short_id(task.id)} --attach ID", tenant=task.tenant, submitted_at=submitted_at
         )
-        if _needs_decision(task)
+        if needs_decision(task)
         else []
     )
 
 
-def _needs_decision(task: Task) -> bool:
+def needs_decision(task: Task) -> bool:
     return task.status is Status.UNKNOWN
 
 
-def _resolve_hint(which: str, *, tenant: str, submitted_at: float | None = None) -> list[str]:
+def resolve_hint(which: str, *, tenant: str, submitted_at: float | None = None) -> list[str]:
     """What the user has to decide about an unknown outcome, and the commands for it."""
     where = (
         f"{GAP}Check GeekAI's console for a video from {format_time(submitted_at)} or soon after."
@@ -193,7 +132,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("attempts", task.attempt),
         ("polls", task.poll_count or None),
         ("file", task.file_path or (task.status is Status.SUCCEED and task.file_status.value)),
-        ("measured", ", ".join([*_length(task), *_picture_and_sound(task)])),
+        ("measured", ", ".join([*_length(task), *picture_and_sound(task)])),
         ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
         ("sha256", task.file_sha256),
         ("download", task.file_error),
@@ -233,118 +172,3 @@ def format_time(at: float | None) -> str:
 def plain_unlimited(text: str) -> str:
     """*text* sanitized but not shortened."""
     return sanitize(text, limit=len(text) + 1)
-
-
-CSV_COLUMNS: Final = (
-    "id",
-    "provider_task_id",
-    "created_at",
-    "status",
-    "model",
-    "duration",
-    "resolution",
-    "submitted_at",
-    "ended_at",
-    "file_path",
-    "file_bytes",
-    "sha256",
-    "error_code",
-    "prompt",
-    "file_seconds",
-    "file_width",
-    "file_height",
-    "file_fps",
-    "file_has_sound",
-    "price_cny",
-    "price_source",
-    "price_date",
-    "media",
-    "parts",
-)
-"""New ones are added at the end: programs that read the export may count columns."""
-FORMULA_PREFIXES: Final = frozenset("=+-@\t\r＝＋－＠")
-"""The first characters of a cell that spreadsheets evaluate as a formula, including the
-full-width forms that East Asian versions accept."""
-
-
-def csv_line(task: TaskRecord) -> str:
-    """The task as a line of CSV, in the order of `CSV_COLUMNS`.
-
-    Without the `csv` module: it looks at every character, most of which a pattern has seen.
-    """
-    request, price = task.request, listed_price(task)
-    before_prompt = _cells(
-        task.id,
-        task.provider_task_id or "",
-        _iso_time(task.created_at),
-        task.status,
-        task.model,
-        _duration_text(task.result.get("duration"), task),
-        str(request.get("resolution") or request.get("size") or ""),
-        _iso_time(task.submitted_at),
-        _iso_time(task.ended_at),
-        task.file_path or "",
-        str(task.file_bytes) if task.file_bytes is not None else "",
-        task.file_sha256 or "",
-        task.error_code or "",
-    )
-    after_prompt = _cells(
-        _number_text(task.file_seconds),
-        _number_text(task.file_width),
-        _number_text(task.file_height),
-        _number_text(task.file_fps),
-        _SOUND_CELLS[task.file_has_sound],
-        _amount(price.cny) if price else "",
-        price.source if price else "",
-        price.read_on if price else "",
-        task.media,
-        _parts_text(task),
-    )
-    return f"{before_prompt},{_cell(request.get('prompt'))},{after_prompt}\n"
-
-
-_SOUND_CELLS: Final[Mapping[int | None, str]] = {None: "", 1: "yes", 0: "no"}
-
-
-@lru_cache
-def _number_text(number: float | None) -> str:
-    return f"{number:.10g}" if number is not None else ""
-
-
-_PLAIN_CELL: Final = r"(?:[0-9A-Za-z/.][!#-+\--~]*)?"
-_PLAIN_CELLS: Final = re.compile(f"{_PLAIN_CELL}(?:,{_PLAIN_CELL})*")
-"""Most cells: nothing in them is hidden, is a formula, or has to be quoted."""
-
-
-def _cells(*facts: str) -> str:
-    """*facts* as cells of CSV, joined; all of them are looked at in one go."""
-    line = ",".join(facts)
-    if _PLAIN_CELLS.fullmatch(line) and line.count(",") == len(facts) - 1:
-        return line
-    return ",".join(map(_cell, facts))
-
-
-def _cell(fact: object) -> str:
-    """*fact* as a cell of CSV that no spreadsheet takes for a formula."""
-    text = "" if fact is None else str(fact)
-    plain = plain_unlimited(text)
-    if plain[:1] in FORMULA_PREFIXES or text[:1] in FORMULA_PREFIXES:
-        plain = f"'{plain}"
-    if '"' in plain or "," in plain:
-        return '"' + plain.replace('"', '""') + '"'
-    return plain
-
-
-def _iso_time(at: float | None) -> str:
-    if at is None:
-        return ""
-    day, second = divmod(int(at), 86_400)
-    return f"{_iso_day(day)}T{_CLOCK[second // 60]}:{second % 60:02}+00:00"
-
-
-@lru_cache
-def _iso_day(number: int) -> str:
-    return datetime.fromtimestamp(number * 86_400, UTC).date().isoformat()
-
-
-_CLOCK: Final = tuple(f"{minute // 60:02}:{minute % 60:02}" for minute in range(24 * 60))

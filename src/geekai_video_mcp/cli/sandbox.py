@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.cli.addresses import add_address_options
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import OK, print_notice
 from geekai_video_mcp.cli.start import load_settings, resume_gc
 
@@ -20,10 +21,17 @@ SANDBOX_PORT: Final = 8766
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description="Run a GeekAI-compatible mock API that renders preview videos."
+        prog=prog,
+        description="Run a GeekAI-compatible mock API that renders preview videos.",
+        **examples(f"{prog}", f"{prog} --port 0 --folder /tmp/sandbox"),
     )
     add_address_options(parser, default_port=SANDBOX_PORT)
-    parser.add_argument("--folder", type=Path, help="folder in which it keeps its tasks")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="folder in which it keeps its tasks (default: in the state folder)",
+    )
     parser.set_defaults(run=_run)
     return parser
 

@@ -13,6 +13,7 @@ import anyio
 
 from geekai_video_mcp import __version__
 from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import NOT_USABLE, OK, print_notice
 from geekai_video_mcp.cli.start import load_settings, resume_gc
 
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description="Run the MCP server.")
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        description="Run the MCP server: over stdio, as a host starts it, or over HTTP.",
+        **examples(f"{prog}", f"{prog} --transport http --port 8765"),
+    )
     parser.add_argument(
         "--transport",
         choices=["stdio", "sse", "streamable-http", "http"],

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     FAILED,
     INTERRUPTED,
@@ -43,8 +44,13 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="Store the key, folders and caps in the settings file, which every host and"
         " every command reads. In a terminal it asks for what no option gives.",
-        epilog="An option with - removes its setting. The key is checked at the service, which"
-        " costs nothing.",
+        **examples(
+            f"{prog}",
+            f"{prog} --max-cny-per-day 20 --output-dir ~/Videos/geekai",
+            f"{prog} --key-stdin --yes < key.txt",
+            note="An option with - removes its setting. The key is checked at the service, which"
+            " costs nothing.",
+        ),
     )
     parser.add_argument("--key-stdin", action="store_true", help="read the key from standard input")
     parser.add_argument(

@@ -5,76 +5,157 @@ creates no state folder. Large modules are imported when a command needs them.
 """
 
 import argparse
-import shutil
 import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import anyio
 
+from geekai_video_mcp.cli.help import add_command, examples
+from geekai_video_mcp.cli.ledger_reads import (
+    PAGE_SIZE,
+    find_task,
+    iterate_records,
+    open_ledger,
+    read_task,
+)
 from geekai_video_mcp.cli.output import (
-    BROKEN_PIPE,
     FAILED,
+    NO_TERMINAL_WIDTH,
     NOT_USABLE,
     OK,
-    drop_output,
-    prepare_output,
+    json_line,
     print_line,
+    print_lines,
     print_notice,
+    terminal_width,
 )
 from geekai_video_mcp.cli.start import load_settings, resume_gc
+from geekai_video_mcp.cli.table import wrap_text
+from geekai_video_mcp.cli.task_list import DEFAULT_LIMIT, add_list_options, list_tasks
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS, MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tenants import LOCAL_TENANT, may_be_tenant, tasks_command
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT, may_be_tenant
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from argparse import _SubParsersAction  # pyright: ignore[reportPrivateUsage] - has no other name
 
     from geekai_video_mcp.config import Settings
-    from geekai_video_mcp.domain.statuses import Status
-    from geekai_video_mcp.domain.task_records import TaskRecord
-    from geekai_video_mcp.domain.tasks import Task
-    from geekai_video_mcp.ledger import Ledger
 
-DEFAULT_LIMIT: Final = 20
-"""Tasks in a list without --limit or --all: one screen."""
-PAGE_SIZE: Final = 200
-"""Tasks read in one transaction: a long one would keep running servers from writing."""
-NO_TERMINAL_WIDTH: Final = 10_000
-"""Cells of a line without a terminal: nothing is truncated in a file or a pipe."""
-NONE_YET: Final = "No tasks yet."
+__all__ = [
+    "NO_TERMINAL_WIDTH",
+    "PAGE_SIZE",
+    "add_tenant_option",
+    "build_parser",
+    "iterate_records",
+    "open_ledger",
+    "run_tasks",
+]
 
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
     tasks = argparse.ArgumentParser(
-        prog=prog, description="List, show and export tasks, and resolve unknown outcomes."
+        prog=prog,
+        description="List, show, open and export tasks, and resolve unknown outcomes. Without a"
+        " command it lists the newest.",
+        **examples(
+            f"{prog}",
+            f"{prog} --search fox --since 7d",
+            f"{prog} --status failed --json | jq .error_code",
+            f"{prog} show d306a0ba",
+            note=f"ID is a task's id or its first digits ({MIN_DIGITS} or more), or GeekAI's id.",
+        ),
     )
-    tasks.set_defaults(
-        run=run_tasks, handler=_list_tasks, status=None, limit=DEFAULT_LIMIT, all=False
-    )
+    tasks.set_defaults(run=run_tasks, handler=list_tasks, limit=DEFAULT_LIMIT)
+    tasks.set_defaults(**dict.fromkeys(("search", "since", "status")))
+    tasks.set_defaults(**dict.fromkeys(("all", "json"), False))
     add_tenant_option(tasks)
-    _add_list_options(tasks)
+    add_list_options(tasks)
     commands = tasks.add_subparsers(title="commands", metavar="COMMAND")
-    list_command = commands.add_parser("list", help="list the newest tasks (default)")
-    list_command.set_defaults(handler=_list_tasks)
-    _add_list_options(list_command)
-    show = commands.add_parser("show", help="show one task and its history")
-    show.add_argument("id", help=f"task id, GeekAI id, or the first digits ({MIN_DIGITS} or more)")
+    list_command = add_command(
+        commands,
+        "list",
+        "list the newest tasks (default)",
+        f"{prog} list --limit 50",
+        f"{prog} list --search 'fox snow' --since 2026-11-01",
+        f"{prog} list --all --json > tasks.jsonl",
+    )
+    list_command.set_defaults(handler=list_tasks)
+    add_list_options(list_command)
+    show = add_command(commands, "show", "show one task and its history", f"{prog} show d306a0ba")
+    _add_id(show)
+    show.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,  # as in the options of a list
+        help="the same facts as list --json",
+    )
     show.set_defaults(handler=_show_task)
-    export = commands.add_parser("export", help="write all tasks as CSV to standard output")
+    opened = add_command(
+        commands,
+        "open",
+        "open a task's file in this system's player",
+        f"{prog} open d306a0ba",
+    )
+    _add_id(opened)
+    opened.set_defaults(handler=_open_task)
+    export = add_command(
+        commands,
+        "export",
+        "write all tasks as CSV to standard output",
+        f"{prog} export > tasks.csv",
+    )
     export.set_defaults(handler=_export_tasks)
-    backup = commands.add_parser("backup", help="copy the task database, while servers use it")
+    backup = add_command(
+        commands,
+        "backup",
+        "copy the task database, while servers use it",
+        f"{prog} backup ledger-copy.sqlite3",
+    )
     backup.add_argument("file", metavar="FILE", help="where to; an existing file is not replaced")
     backup.set_defaults(handler=_write_backup)
-    fetch = commands.add_parser(
-        "fetch", help="wait for a task, or download a finished one's result once more"
+    fetch = add_command(
+        commands,
+        "fetch",
+        "wait for a task, or download a finished one's result once more",
+        f"{prog} fetch d306a0ba",
+        note="It costs nothing. A file that is on this machine already is left as it is.",
     )
-    fetch.add_argument("id", help="task id, in the same forms as for show")
+    _add_id(fetch)
     fetch.set_defaults(handler=_fetch_file)
-    resolve = commands.add_parser("resolve", help="resolve a task whose outcome is unknown")
-    resolve.add_argument("id", help="task id, in the same forms as for show")
+    resolve = _add_resolve(commands, prog)
+    purge = _add_purge(commands, prog)
+    for command in (list_command, show, opened, export, fetch, resolve, purge):
+        # Suppressed, as below.
+        add_tenant_option(command, default=argparse.SUPPRESS)
+    return tasks
+
+
+def _add_id(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "id",
+        metavar="ID",
+        help=f"task id, GeekAI's id, or the first digits ({MIN_DIGITS} or more)",
+    )
+
+
+def _add_resolve(
+    commands: "_SubParsersAction[argparse.ArgumentParser]", prog: str
+) -> argparse.ArgumentParser:
+    resolve = add_command(
+        commands,
+        "resolve",
+        "resolve a task whose outcome is unknown",
+        f"{prog} resolve d306a0ba --attach be386e16-91bc-4694-b5b8",
+        f"{prog} resolve d306a0ba --abandon",
+        note="Look at GeekAI's console first: if the video is there, attach it. It shows what it"
+        " is going to do and asks.",
+    )
+    resolve.usage = (  # argparse would write it wider than 80 columns
+        "%(prog)s [-h] [--tenant NAME] [--yes]\n"
+        "         (--attach TASK_ID | --abandon | --resubmit) ID"
+    )
+    _add_id(resolve)
     decision = resolve.add_mutually_exclusive_group(required=True)
     decision.add_argument("--attach", metavar="TASK_ID", help="link it to this GeekAI task")
     decision.add_argument("--abandon", action="store_true", help="mark it abandoned")
@@ -85,21 +166,29 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     )
     resolve.add_argument("--yes", action="store_true", help="skip the confirmation")
     resolve.set_defaults(handler=_resolve_task)
-    purge = commands.add_parser(
-        "purge", help="delete settled tasks for good, with their prompts and files"
+    return resolve
+
+
+def _add_purge(
+    commands: "_SubParsersAction[argparse.ArgumentParser]", prog: str
+) -> argparse.ArgumentParser:
+    purge = add_command(
+        commands,
+        "purge",
+        "delete settled tasks for good, with their prompts and files",
+        f"{prog} purge --before 2026-10-01",
+        note="It shows what it would delete and asks. Unfinished tasks, unknown outcomes and the"
+        " tasks of the last 24 hours stay.",
     )
     purge.add_argument(
         "--before",
         type=_parse_day,
         metavar="DATE",
-        help="only those made before this day (UTC), such as 2026-11-26",
+        help="only those made before this day (UTC), such as 2026-11-26 (default: all)",
     )
     purge.add_argument("--yes", action="store_true", help="skip the confirmation")
     purge.set_defaults(handler=_purge_tasks)
-    for command in (list_command, show, export, fetch, resolve, purge):
-        # Suppressed, as below.
-        add_tenant_option(command, default=argparse.SUPPRESS)
-    return tasks
+    return purge
 
 
 def add_tenant_option(parser: argparse.ArgumentParser, *, default: str = LOCAL_TENANT) -> None:
@@ -120,19 +209,6 @@ def _parse_tenant(text: str) -> str:
     return text
 
 
-def _add_list_options(parser: argparse.ArgumentParser) -> None:
-    # Suppressed: the defaults of `list` would override options that were given before it.
-    unset = argparse.SUPPRESS
-    parser.add_argument("--status", default=unset, help="list only tasks with this status")
-    parser.add_argument(
-        "--limit",
-        type=_parse_limit,
-        default=unset,
-        help=f"number of tasks (default: {DEFAULT_LIMIT})",
-    )
-    parser.add_argument("--all", action="store_true", default=unset, help="list all tasks")
-
-
 def _parse_day(text: str) -> float:
     """The beginning of the day in UTC, in which lists show times, as Unix seconds."""
     try:
@@ -142,13 +218,6 @@ def _parse_day(text: str) -> float:
         raise argparse.ArgumentTypeError(msg) from None
 
 
-def _parse_limit(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        msg = "the limit must be a whole number of at least 1"
-        raise argparse.ArgumentTypeError(msg)
-    return int(text)
-
-
 def run_tasks(arguments: argparse.Namespace) -> int:
     """Execute the command, `arguments.handler`; return the exit status."""
     from geekai_video_mcp.errors import ConfigError, GeekAIVideoError
@@ -156,12 +225,7 @@ def run_tasks(arguments: argparse.Namespace) -> int:
     settings = load_settings(arguments.tenant)
     resume_gc()
     try:
-        prepare_output()
         status: int = arguments.handler(arguments, settings)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        drop_output()
-        return BROKEN_PIPE
     except GeekAIVideoError as exc:
         sys.stdout.flush()  # so that earlier output appears before the error
         print_notice(exc.message)
@@ -169,77 +233,32 @@ def run_tasks(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _list_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.report import task_table
-    from geekai_video_mcp.domain.statuses import Status
-
-    all_statuses = [status.value for status in Status]
-    if arguments.status not in {None, *all_statuses}:
-        print_notice(f"--status must be one of {', '.join(all_statuses)}")
-        return NOT_USABLE
-    statuses = {Status(arguments.status)} if arguments.status else set[Status]()
-    limit = None if arguments.all else arguments.limit
-    tasks, has_more = anyio.run(_read_newest, settings, statuses, limit)
-    if not tasks:
-        print_line(NONE_YET if not statuses else f"No task has the status {arguments.status}.")
-        return OK
-    for line in task_table(tasks, at=time.time(), width=_terminal_width()):
-        print_line(line)
-    if has_more:
-        print_line("")
-        command = tasks_command(settings.tenant)
-        print_line(f"Only the newest {limit} are shown. List all tasks with: {command} --all")
-    return OK
-
-
-async def _read_newest(
-    settings: "Settings", statuses: "Collection[Status]", limit: int | None
-) -> "tuple[list[Task], bool]":
-    """Read the newest tasks, and whether there are more."""
-    tasks = list["Task"]()
-    async with open_ledger(settings) as ledger:
-        while ledger and (limit is None or len(tasks) <= limit):
-            page = await ledger.list_tasks(
-                limit=PAGE_SIZE if limit is None else min(PAGE_SIZE, limit + 1 - len(tasks)),
-                statuses=statuses,
-                before=tasks[-1].id if tasks else None,
-            )
-            if not page:
-                break
-            tasks += page
-    return tasks[:limit], limit is not None and len(tasks) > limit
-
-
-async def iterate_records(
-    ledger: "Ledger | None", *, since: float | None = None
-) -> "AsyncGenerator[Sequence[TaskRecord]]":
-    """The record of every task, newest first, that was created from *since* on, in pages.
-
-    A page is one short transaction, and a task that is added meanwhile is newer than all of them:
-    each task of the beginning comes once, and servers go on writing.
-    """
-    last: str | None = None
-    while ledger and (page := await ledger.list_records(limit=PAGE_SIZE, before=last, since=since)):
-        yield page
-        last = page[-1].id
-
-
 def _show_task(arguments: argparse.Namespace, settings: "Settings") -> int:
+    if arguments.json:
+        from geekai_video_mcp.cli.task_export import json_fields
+
+        print_line(json_line(json_fields(anyio.run(read_task, arguments.id, settings))))
+        return OK
     from geekai_video_mcp.cli.report import task_report
 
     async def read_report() -> list[str]:
         async with open_ledger(settings) as ledger:
-            task = await _find_task(ledger, arguments.id)
+            task = await find_task(ledger, arguments.id)
             events = await ledger.events(task.id) if ledger else []
-        return task_report(task, events, width=_terminal_width())
+        return task_report(task, events, width=terminal_width())
 
-    for line in anyio.run(read_report):
-        print_line(line)
+    print_lines(anyio.run(read_report))
     return OK
 
 
+def _open_task(arguments: argparse.Namespace, settings: "Settings") -> int:
+    from geekai_video_mcp.cli.task_file import open_task_file
+
+    return open_task_file(anyio.run(read_task, arguments.id, settings))
+
+
 def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
-    from geekai_video_mcp.cli.report import CSV_COLUMNS, csv_line
+    from geekai_video_mcp.cli.task_export import CSV_COLUMNS, csv_line
 
     async def write_pages() -> None:
         print_line(",".join(CSV_COLUMNS))
@@ -261,21 +280,15 @@ def _write_backup(arguments: argparse.Namespace, settings: "Settings") -> int:
 def _fetch_file(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.fetch import fetch_once
 
-    return fetch_once(settings, anyio.run(_read_task, arguments.id, settings))
-
-
-async def _read_task(identifier: str, settings: "Settings", minimum: int = MIN_DIGITS) -> "Task":
-    async with open_ledger(settings) as ledger:
-        return await _find_task(ledger, identifier, minimum)
+    return fetch_once(settings, anyio.run(read_task, arguments.id, settings))
 
 
 def _resolve_task(arguments: argparse.Namespace, settings: "Settings") -> int:
     from geekai_video_mcp.cli.resolve import describe_decision, resolve_task
 
     minimum = MIN_DIGITS_TO_SPEND if arguments.resubmit else MIN_DIGITS
-    task = anyio.run(_read_task, arguments.id, settings, minimum)
-    for line in describe_decision(task, arguments, width=_terminal_width()):
-        print_line(line)
+    task = anyio.run(read_task, arguments.id, settings, minimum)
+    print_lines(describe_decision(task, arguments, width=terminal_width()))
     if not arguments.yes and not _confirm():
         return FAILED
     return anyio.run(resolve_task, settings, task, arguments)
@@ -287,7 +300,7 @@ def _purge_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
     before = time.time() if arguments.before is None else arguments.before
     found = anyio.run(find_tasks, settings, before)
     for line in describe_found(found, settings.tenant):
-        print_line(line)
+        print_lines(wrap_text(line, terminal_width()))
     if found.going and not arguments.yes and not _confirm():
         return FAILED
     return anyio.run(purge_tasks, settings, found, before)
@@ -305,53 +318,3 @@ def _confirm() -> bool:
     if not confirmed:
         print_notice("Nothing was changed.")
     return confirmed
-
-
-@asynccontextmanager
-async def open_ledger(settings: "Settings") -> "AsyncGenerator[Ledger | None]":
-    """Open the ledger; None if it does not exist, because reading must not create it."""
-    from geekai_video_mcp.ledger import Ledger
-
-    ledger: Ledger | None = None
-    if settings.hosting.database_url is not None:
-        url = settings.hosting.database_url.get_secret_value()
-        if await Ledger.exists_in_database(url):
-            ledger = await Ledger.open_database(url, settings.state_dir)
-    elif Ledger.exists(settings.state_dir):
-        ledger = await Ledger.open(settings.state_dir)
-    if ledger is None:
-        yield None
-        return
-    try:
-        yield ledger.of_tenant(settings.tenant)
-    finally:
-        await ledger.close()
-
-
-async def _find_task(ledger: "Ledger | None", identifier: str, minimum: int = MIN_DIGITS) -> "Task":
-    """Find the one task with this id, GeekAI id or prefix of an id of *minimum* digits.
-
-    Raises:
-        InvalidDecision: no task matches, or more than one.
-    """
-    from geekai_video_mcp.errors import (
-        InvalidDecision,
-        TaskNotFound,
-    )
-    from geekai_video_mcp.quoting import quote
-
-    if ledger is None:
-        raise InvalidDecision(NONE_YET)
-    try:
-        task = await ledger.find_by_any_id(identifier, minimum=minimum)
-    except TaskNotFound as exc:
-        raise InvalidDecision(exc.message) from exc
-    if task is None:
-        shown, command = quote(identifier, limit=64), tasks_command(ledger.tenant)
-        msg = f"No task matches {shown}; list all tasks with: {command} --all"
-        raise InvalidDecision(msg)
-    return task
-
-
-def _terminal_width() -> int:
-    return shutil.get_terminal_size((NO_TERMINAL_WIDTH, 0)).columns

@@ -3,6 +3,7 @@
 import argparse
 
 from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.start import load_settings
 
 
@@ -10,6 +11,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=prog,
         description="Print a host's configuration for the server over HTTP, with its token.",
+        **examples(f"{prog}", f"{prog} --raw"),
     )
     parser.add_argument(
         "--transport",

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
-from geekai_video_mcp.cli.output import FAILED, OK, drop_output, print_line, print_notice
+from geekai_video_mcp.cli.help import add_command, examples
+from geekai_video_mcp.cli.output import (
+    FAILED,
+    OK,
+    drop_output,
+    print_line,
+    print_lines,
+    print_notice,
+    terminal_width,
+)
 from geekai_video_mcp.cli.start import load_settings
 from geekai_video_mcp.config.values import parse_amount, parse_count
 from geekai_video_mcp.errors import InvalidDecision
@@ -32,9 +41,18 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="Make, list and revoke the tokens of others who may call the server over HTTP."
         " A running server takes notice at once.",
+        **examples(
+            f"{prog} add alice --max-cny-per-day 20", f"{prog} list", f"{prog} revoke alice"
+        ),
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add = commands.add_parser("add", help="make a token, and print it once")
+    add = add_command(
+        commands,
+        "add",
+        "make a token, and print it once",
+        f"{prog} add alice --max-videos-per-day 10",
+        f"{prog} add phone --tenant alice --raw",
+    )
     add.add_argument("name", metavar="NAME", help="what tells the token from others")
     add.add_argument(
         "--tenant",
@@ -82,10 +100,12 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     )
     add.add_argument("--raw", action="store_true", help="print the token alone")
     add.set_defaults(run=_add)
-    listing = commands.add_parser("list", help="list the tokens, without what they are")
+    listing = add_command(
+        commands, "list", "list the tokens, without what they are", f"{prog} list"
+    )
     listing.set_defaults(run=_list)
-    revoke = commands.add_parser("revoke", help="end a token at once")
-    revoke.add_argument("name", metavar="NAME")
+    revoke = add_command(commands, "revoke", "end a token at once", f"{prog} revoke alice")
+    revoke.add_argument("name", metavar="NAME", help="the token's, as list shows it")
     revoke.set_defaults(run=_revoke)
     return parser
 
@@ -177,7 +197,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from geekai_video_mcp.cli.table import format_table
+    from geekai_video_mcp.cli.table import format_named_table
     from geekai_video_mcp.config.tokens_file import load_tokens_file
 
     settings = load_settings()
@@ -186,17 +206,21 @@ def _list(_: argparse.Namespace) -> int:
         print_notice("There are no tokens: geekai-video-mcp tokens add NAME makes one.")
         return OK
     rows = [
-        (each.name, each.tenant, each.created_at, *_describe_tenant(settings, tokens, each.tenant))
+        (
+            each.name,
+            each.tenant,
+            each.created_at.replace("T", " "),
+            *_describe_tenant(settings, tokens, each.tenant),
+        )
         for each in tokens.tokens
     ]
-    for line in format_table(_HEADINGS, rows, width=_WIDTH, shrinkable=()):
-        print_line(line)
+    print_lines(format_named_table(_HEADINGS, rows, width=terminal_width(), wrapped=_WRAPPED))
     return OK
 
 
 _HEADINGS: Final = ("name", "tenant", "created", "per day", "in flight", "CNY/day", "MB", "key")
-_WIDTH: Final = 1000
-"""Cells: nothing is cut off, because a name is needed whole to revoke it."""
+_WRAPPED: Final = range(2, len(_HEADINGS))
+"""All but the names, which are needed whole to revoke a token."""
 
 
 def _describe_tenant(

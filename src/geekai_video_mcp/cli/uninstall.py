@@ -2,13 +2,16 @@
 
 import argparse
 
+from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.install import refuse_unknown_host
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 
 
 def build_parser(prog: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=prog, description="Have a host no longer start this server; its videos stay."
+        prog=prog,
+        description="Have a host no longer start this server; its videos stay.",
+        **examples(f"{prog} cursor"),
     )
     parser.add_argument("host", metavar="HOST", help="as install takes it")
     parser.set_defaults(run=_run)

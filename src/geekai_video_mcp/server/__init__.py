@@ -4,10 +4,7 @@ Everything that knows MCP is in this package. HTTP to GeekAI, SQL and codecs may
 handlers call the engine, and show what it returns. `build` has everything that is offered.
 """
 
-from collections.abc import Mapping
 from typing import Final
-
-from mcp.server.caching import CacheableMethod, CacheHint
 
 NAME: Final = "geekai-video-mcp"
 TITLE: Final = "GeekAI video"
@@ -28,14 +25,6 @@ INSTRUCTIONS: Final = (
     " Results with sandbox true are previews, not made by GeekAI: tell the user"
     " so, and that a GeekAI key (GEEKAI_API_KEY) makes real videos."
 )
-LIST_TTL_MS: Final = 3_600_000
-"""Milliseconds for which a client may cache a list that only changes with the program."""
-_STATIC_LIST: Final = CacheHint(ttl_ms=LIST_TTL_MS, scope="public")
-CACHE_HINTS: Final[Mapping[CacheableMethod, CacheHint]] = {
-    "tools/list": _STATIC_LIST,
-    "prompts/list": _STATIC_LIST,
-    "resources/templates/list": _STATIC_LIST,
-}
 TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
 TASK_TOOLS: Final = frozenset({"generate_video", "generate_image", "join_videos"})
 """The tools that start a task."""

@@ -17,7 +17,6 @@ from geekai_video_mcp.app import App
 from geekai_video_mcp.config import FREE_MODELS
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.server import (
-    CACHE_HINTS,
     INSTRUCTIONS,
     NAME,
     TITLE,
@@ -25,6 +24,7 @@ from geekai_video_mcp.server import (
     resources,
     tools,
 )
+from geekai_video_mcp.server.cache_hints import CACHE_HINTS
 from geekai_video_mcp.server.call_limit import limit_calls
 from geekai_video_mcp.server.call_tracking import track_call
 from geekai_video_mcp.server.jsonrpc import LISTEN

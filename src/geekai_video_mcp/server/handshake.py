@@ -13,7 +13,8 @@ from mcp.server.lowlevel import Server
 from mcp_types import ListToolsResult
 
 from geekai_video_mcp import __version__
-from geekai_video_mcp.server import CACHE_HINTS, INSTRUCTIONS, NAME, TASKS_EXTENSION, TITLE
+from geekai_video_mcp.server import INSTRUCTIONS, NAME, TASKS_EXTENSION, TITLE
+from geekai_video_mcp.server.cache_hints import CACHE_HINTS
 
 if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult, ServerRequestContext

@@ -157,17 +157,17 @@ def _extra_text(name: str) -> str:
 def _shown(fact: Fact) -> object:
     """The value, with its note in brackets if it has one."""
     note = _SOURCE_KEY.sub("", fact.note)
-    return f"{_value_text(fact.value)} ({note})" if note else fact.value
+    return f"{value_text(fact.value)} ({note})" if note else fact.value
 
 
-def _value_text(value: object) -> str:
+def value_text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(map(str, cast("list[object]", value)))
     if isinstance(value, Mapping):
         members = cast("Mapping[str, object]", value).items()
-        return "; ".join(f"{name}: {_value_text(member)}" for name, member in members)
+        return "; ".join(f"{name}: {value_text(member)}" for name, member in members)
     return str(value)
 
 
@@ -176,10 +176,10 @@ def _card_text(card: Mapping[str, Any]) -> str:
     standing = f" Status: {card['standing']}." if "standing" in card else ""
     needed = f" It needs {card['needs']}." if "needs" in card else ""
     made = f", made by {card['maker']}" if "maker" in card else ""
-    lines = [f"{card['id']}{made}.{standing}{needed} {_price_text(card)}"]
+    lines = [f"{card['id']}{made}.{standing}{needed} {price_text(card)}"]
     for member, words in KIND_OF_SOURCE.values():
         if member in card:
-            lines.append(f"{words}: {_value_text(card[member])}.")
+            lines.append(f"{words}: {value_text(card[member])}.")
     if "nothing_known" in card:
         lines.append(card["nothing_known"])
     if "refused" in card:
@@ -188,7 +188,7 @@ def _card_text(card: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"Rule: {rule}." for rule in card.get("rules", ()))])
 
 
-def _price_text(card: Mapping[str, Any]) -> str:
+def price_text(card: Mapping[str, Any]) -> str:
     if "price" not in card:
         return "Its price is unknown."
     note = f", {card['price_note']}" if "price_note" in card else ""

@@ -108,11 +108,7 @@ def model_list(
     Raises:
         RequestRefused: there is no such page.
     """
-    wanted = args.takes
-    matching = [model for model in all_models(live) if matches(model, args, wanted)]
-    seconds = (args.seconds or catalogue.USUAL_SECONDS) if args.sort else None
-    matching.sort(key=partial(rank, live=live, seconds=seconds))
-    rows = [_row(model, wanted, live, seconds=seconds) for model in matching]
+    rows = list_models(args, live)
     dates = Counter(row.price_date for row in rows if row.price_date)
     usual_date = max(dates, key=dates.__getitem__, default=None)
     whole = ModelList(
@@ -132,7 +128,7 @@ def model_list(
     step = (
         _next_step(args, len(pages), live, sandbox=sandbox)
         if rows
-        else no_match_text(args, wanted, live)
+        else no_match_text(args, args.takes, live)
     )
     result = whole.model_copy(
         update={
@@ -142,6 +138,14 @@ def model_list(
         }
     )
     return result, _list_text(result)
+
+
+def list_models(args: ListVideoModels, live: Mapping[str, LiveModel] | None) -> list[ModelRow]:
+    """The models that match *args*, in the order of the list, whatever the page."""
+    matching = [model for model in all_models(live) if matches(model, args, args.takes)]
+    seconds = (args.seconds or catalogue.USUAL_SECONDS) if args.sort else None
+    matching.sort(key=partial(rank, live=live, seconds=seconds))
+    return [_row(model, args.takes, live, seconds=seconds) for model in matching]
 
 
 def _row(
