@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "sandbox": "run a GeekAI-compatible mock API that renders preview videos",
     "spent": "print what was requested on each day, and what it cost by the price list",
     "join": "join finished videos into one film, on this machine and free",
+    "gallery": "write one HTML page of the newest films, which opens from disk",
     "tasks": "list, show and export tasks; resolve unknown outcomes",
 }
 """The module of this package that each command is, and what `--help` says of it."""
