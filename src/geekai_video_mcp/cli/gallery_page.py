@@ -64,7 +64,7 @@ def render_page(films: Sequence[GalleryFilm], *, at: float) -> bytes:
 <p>{count}, the newest first. Made {_format_time(at)}.</p>
 </header>
 <main>
-<ul class="films">
+<ul class="films" role="list">
 {"".join(map(_render_film, films))}</ul>
 </main>
 </body>
