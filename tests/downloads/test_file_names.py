@@ -57,7 +57,8 @@ def test_no_prompt_makes_a_name_that_a_disk_would_not_take(prompt: str) -> None:
     stem = file_stem(succeeded_task(prompt=prompt))
 
     longest = f"{stem}.frames.jpg"
-    assert 9 < len(stem) and len(longest.encode()) <= 143, "what an encrypted disk allows"
+    assert len(stem) > 9
+    assert len(longest.encode()) <= 143, "what an encrypted disk allows"
     assert not set(stem) & set('/\\:*?"<>|. \0\n')
     assert stem[0] not in ".-"
     assert stem.isprintable()

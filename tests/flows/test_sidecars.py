@@ -42,8 +42,8 @@ async def test_a_result_has_one_name_and_a_file_that_says_how_it_was_made(world:
         result = await finish(
             client,
             "slow dolly shot of a red fox",
-            model="kling-video-v2-1",
-            duration=5,
+            model="sora-2",
+            duration=8,
             image=signed,
             variation=2,
         )
@@ -58,13 +58,12 @@ async def test_a_result_has_one_name_and_a_file_that_says_how_it_was_made(world:
     said = json.loads(content)
     assert said["prompt"] == "slow dolly shot of a red fox"
     assert said["parameters"] == {
-        "model": "kling-video-v2-1",
-        "duration": 5,
+        "duration": 8,
         "image": "https://example.com/fox.png",
     }
     assert (said["task_id"], said["geekai_id"]) == (task.id, task.provider_task_id)
-    assert (said["media"], said["model"], said["variation"]) == ("video", "kling-video-v2-1", 2)
-    assert said["price_cny"] == task.price_cny
+    assert (said["media"], said["model"], said["variation"]) == ("video", "sora-2", 2)
+    assert said["price_cny"] == task.price_cny == 6
     assert said["file"] == path.name
     assert said["bytes"] == len(VIDEO)
     assert said["sha256"] == hashlib.sha256(VIDEO).hexdigest() == task.file_sha256
@@ -80,9 +79,10 @@ async def test_any_prompt_can_be_read_back(world: World) -> None:
         result = await finish(client, prompt)
 
     content = sidecar_of(result).read_bytes()
-    assert json.loads(content)["prompt"] == (await world.find_task(result["task_id"])).request[
-        "prompt"
-    ]
+    assert (
+        json.loads(content)["prompt"]
+        == (await world.find_task(result["task_id"])).request["prompt"]
+    )
     assert "一只狐狸".encode() in content
     found = read_sidecar(content)
     assert found is not None
@@ -141,7 +141,7 @@ async def test_a_full_disk_costs_the_file_beside_a_result_and_never_the_result(
     assert result["task_status"] == "succeed"
     assert sidecar_of(second).exists()
     assert result["task_id"] in caplog.text
-    assert "No space left" in caplog.text
+    assert "its disk is full" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -125,9 +125,7 @@ async def _find_films(settings: "Settings", limit: int) -> list[Task]:
     films, last = list[Task](), None
     async with open_ledger(settings) as ledger:
         while ledger and len(films) < limit:
-            page = await ledger.list_tasks(
-                limit=PAGE_SIZE, statuses={Status.SUCCEED}, before=last
-            )
+            page = await ledger.list_tasks(limit=PAGE_SIZE, statuses={Status.SUCCEED}, before=last)
             if not page:
                 break
             found = await to_thread.run_sync(_with_files, page, copies)

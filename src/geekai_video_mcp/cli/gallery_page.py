@@ -119,7 +119,7 @@ def _render_prompt(prompt: str) -> str:
 def _prompt_of(task: Task) -> str:
     """What the film shows, in the words of whoever asked for it."""
     if task.media is Media.FILM:
-        return f"Joined of {', '.join(part_texts(task.request))}"
+        return f"Joined from {', '.join(part_texts(task.request))}"
     return str(task.request.get("prompt") or "No prompt is recorded.")
 
 
@@ -163,7 +163,8 @@ h1 { font-size: 1.5rem; line-height: 1.2; margin: 0 0 .25rem }
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)) }
 article { background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
   height: 100%; overflow: hidden; padding-bottom: .75rem }
-video { aspect-ratio: 3 / 2; background: #101012; display: block; object-fit: contain; width: 100% }
+video { aspect-ratio: 1; background: #101012; display: block; object-fit: contain;
+  object-position: top; width: 100% }
 h2 { font-size: 1rem; font-weight: 600; margin: .75rem 1rem .5rem }
 dl { display: flex; flex-wrap: wrap; gap: .125rem 1.25rem; margin: .5rem 1rem }
 dl div { display: flex; gap: .375rem }

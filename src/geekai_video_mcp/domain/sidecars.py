@@ -21,6 +21,8 @@ MAX_BYTES: Final = 1_000_000
 
 PROGRAM: Final = "geekai-video-mcp"
 """What the member `program` of such a file says."""
+_ELSEWHERE: Final = frozenset({"prompt", "model", "async"})
+"""Members of a request that stand beside its parameters, or say nothing about the result."""
 _DIGEST: Final = re.compile(rb',\n  "digest": "([0-9a-f]{64})"\n\}\n\Z')
 _LINK: Final = re.compile(r"https?://[^\s?#]*[?#]\S*", re.IGNORECASE)
 
@@ -35,7 +37,7 @@ class Sidecar(NamedTuple):
 
 def encode_sidecar(task: Task, file: FileUpdate, *, file_name: str) -> bytes:
     """What is known of the finished *task* and of its *file* of this name."""
-    parameters = {name: value for name, value in task.request.items() if name != "prompt"}
+    parameters = {name: value for name, value in task.request.items() if name not in _ELSEWHERE}
     price = listed_price(task)
     result = task.result
     facts: dict[str, object] = {

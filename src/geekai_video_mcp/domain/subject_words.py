@@ -19,11 +19,9 @@ MAX_BYTES: Final = 120
 READ_CHARS: Final = 400
 """Characters of the prompt that are read."""
 
-_JOINING: Final = frozenset(
-    (
-        "a an the this that there of in on at to from into through by with for as and or is are was"
-        " be it its his her their"
-    ).split()
+_JOINING: Final = re.compile(
+    "a|an|the|this|that|there|of|in|on|at|to|from|into|through|by|with|for|as|and|or|is|are|was|be"
+    "|it|its|his|her|their"
 )
 # Single words, of which none is the beginning of another alternative: a run of them is then read
 # in one way only, and takes no longer than it is.
@@ -69,7 +67,7 @@ _HAN: Final = re.compile(r"[\u4e00-\u9fff]")
 def subject_words(prompt: str) -> str:
     """Words of *prompt* joined by hyphens, in lower case; empty if there are none."""
     words = split_words(prompt)
-    subject = [word for word in _without_camera(words) if word not in _JOINING]
+    subject = [word for word in _without_camera(words) if not _JOINING.fullmatch(word)]
     return shorten_words(subject or words)
 
 
