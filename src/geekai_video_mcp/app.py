@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
@@ -21,7 +21,7 @@ from geekai_video_mcp.connections import Transport, open_connections, run_sandbo
 from geekai_video_mcp.domain.catalogue import Checks
 from geekai_video_mcp.domain.storage import MEGABYTE
 from geekai_video_mcp.domain.task_ids import MIN_DIGITS_TO_SPEND
-from geekai_video_mcp.domain.tasks import Media, Task
+from geekai_video_mcp.domain.tasks import Media, Result, Task
 from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import (
     Engine,
@@ -42,6 +42,7 @@ from geekai_video_mcp.media.deletion import delete_task_file
 from geekai_video_mcp.media.inputs import DecodingQueue, MediaResolver
 from geekai_video_mcp.media.output_folder import check_output_folder
 from geekai_video_mcp.media.preview import PreviewRenderer, PreviewRequest, RenderedPreview
+from geekai_video_mcp.media.sidecars import save_sidecar
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -335,8 +336,11 @@ async def _join_film(
         output_dir=settings.output_dir,
         stem=film_stem(plan.film, prompt=plan.prompt),
     )
-    with hiding_folders(hide=settings.tenant != LOCAL_TENANT):
+    with hiding_folders(hide=is_remote(settings)):
         joined = await (join_files or films.join_files)(request, report=report)
+    if not is_remote(settings):
+        film = replace(plan.film, result=Result(notes=joined.notes))
+        await anyio.to_thread.run_sync(save_sidecar, film, joined.update)
     return JoinedParts(file=joined.update, notes=joined.notes)
 
 

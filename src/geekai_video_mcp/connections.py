@@ -16,6 +16,7 @@ from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.engine import Connections
 from geekai_video_mcp.errors import ServiceUnavailable, hiding_folders
 from geekai_video_mcp.media.copies import copies_folder
+from geekai_video_mcp.media.sidecars import save_sidecar
 from geekai_video_mcp.quoting import quote
 
 if TYPE_CHECKING:
@@ -72,21 +73,31 @@ async def open_connections(
     downloader = await stack.enter_async_context(downloader)
     return Connections(
         client=client,
-        downloader=_TenantsDownloader(downloader, settings),
+        downloader=_TenantsDownloader(downloader, settings, writes_sidecars=True),
         copier=_TenantsDownloader(downloader.into(copies_folder(settings.output_dir)), settings),
     )
 
 
 class _TenantsDownloader:
-    """Downloads for one tenant; only the operator's records of failures name a folder."""
+    """Downloads for one tenant; only the operator's records of failures name a folder.
 
-    def __init__(self, downloader: "ResultDownloader", settings: Settings) -> None:
+    *writes_sidecars*: a file comes with the JSON file that says how it was made. Only the user of
+    this machine sees it; other tenants get files by links, and their prompts stay in the ledger.
+    """
+
+    def __init__(
+        self, downloader: "ResultDownloader", settings: Settings, *, writes_sidecars: bool = False
+    ) -> None:
         self._downloader = downloader
         self._hide = settings.tenant != LOCAL_TENANT
+        self._writes_sidecars = writes_sidecars and not self._hide
 
     async def download(self, task: Task) -> FileUpdate:
         with hiding_folders(hide=self._hide):
-            return await self._downloader.download(task)
+            update = await self._downloader.download(task)
+        if self._writes_sidecars:
+            await anyio.to_thread.run_sync(save_sidecar, task, update)
+        return update
 
 
 def _create_clients(

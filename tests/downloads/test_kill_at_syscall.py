@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and for
 
 BIG = VIDEO + box(b"mdat", bytes(range(200)) * 1000)
 """Several reads from a socket, whatever its buffers do."""
-MP4 = "a-fox-01234567.mp4"
+MP4 = "fox-01234567.mp4"
 PROGRAM = Path(__file__).with_name("kill_at_syscall.py")
 
 

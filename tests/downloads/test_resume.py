@@ -30,7 +30,7 @@ TASK = succeeded_task()
 SMALL = box(b"ftyp", b"mp42") + box(b"moov", bytes(30)) + box(b"mdat", bytes(range(100)))
 OTHER = VIDEO[:2000] + bytes(100) + VIDEO[2100:-100] + bytes(100)
 """Another representation of the same length; the two differ on either side of each cut."""
-MP4 = "a-fox-in-the-snow-01234567.mp4"
+MP4 = "fox-snow-01234567.mp4"
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ async def test_three_shots_become_one_film_in_one_call(world: World) -> None:
 
     assert film["task_status"] == "succeed"
     assert film["sandbox"] is False
-    assert Path(film["file"]).name == f"a-red-fox-shot-1-film-{film['task_id'][:8]}.mp4"
+    assert Path(film["file"]).name == f"red-fox-1-film-{film['task_id'][:8]}.mp4"
     assert (film["duration"], film["width"], film["height"], film["audio"]) == (15, 1280, 720, True)
     assert film["warnings"] == ["The parts were joined without re-encoding."]
     assert "price_cny" not in film
@@ -255,7 +255,7 @@ async def test_a_film_of_sandbox_videos_is_called_a_preview_everywhere(world: Wo
     assert {task["task_id"]: task["sandbox"] for task in listed["tasks"]} == {
         structured(film)["task_id"]: film is not plain for film in (mixed, outer, plain)
     }
-    assert Path(structured(outer)["file"]).name.startswith("a-blue-whale-film-")
+    assert Path(structured(outer)["file"]).name.startswith("blue-whale-film-")
 
 
 @pytest.mark.sqlite_only  # of several machines, a file that was deleted is fetched anew

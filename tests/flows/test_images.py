@@ -30,7 +30,7 @@ async def test_a_prompt_becomes_a_picture_on_disk(world: World) -> None:
     assert not done.is_error
     path = Path(structured(done)["file"])
     assert path.read_bytes() == STILL
-    assert path.name == f"a-fox-in-the-snow-{started['task_id'][:8]}.png"
+    assert path.name == f"fox-snow-{started['task_id'][:8]}.png"
     assert "Finished: " in text(done)
     assert f"File: {path}" in text(done)
     assert f'generate_video with image "task:{started["task_id"][:8]}"' in text(done)

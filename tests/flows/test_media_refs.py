@@ -275,7 +275,7 @@ async def test_a_made_picture_whose_file_is_gone_is_passed_on_by_its_link(world:
     world.service.on_file = serving(PNG)
     task = await finished_task_id(world)
     (job,) = world.service.jobs
-    (path,) = world.output.iterdir()
+    (path,) = world.output.glob("*.png")
     path.unlink()
 
     body = await sent_body(world, image=f"task:{task}")
@@ -298,7 +298,7 @@ async def test_a_made_picture_that_is_not_downloaded_yet_is_passed_on_by_its_lin
 async def test_a_made_picture_with_neither_file_nor_link_is_refused(world: World) -> None:
     world.service.on_file, world.service.as_base64 = serving(PNG), True
     task = await finished_task_id(world)
-    (path,) = world.output.iterdir()
+    (path,) = world.output.glob("*.png")
     path.unlink()
 
     assert "no longer on this machine" in await refusal_of(world, image=f"task:{task}")

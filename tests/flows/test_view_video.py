@@ -116,7 +116,7 @@ async def test_a_picture_is_shown_with_its_own_path(world: World) -> None:
         shown = await call(client, "view_video", task_id=task_id)
 
     assert picture(shown).size == (300, 200)
-    (path,) = (each for each in world.output.iterdir() if task_id[:8] in each.name)
+    (path,) = world.output.glob(f"*-{task_id[:8]}.[!j]*")
     assert text(shown) == (
         f"Picture of task {task_id[:8]}, 300x200. Picture file, for the user: {path}"
     )

@@ -13,8 +13,9 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from geekai_video_mcp.domain.sidecars import encode_sidecar
 from geekai_video_mcp.domain.statuses import FileStatus, Status
-from geekai_video_mcp.domain.tasks import Observation, Task, new_task
+from geekai_video_mcp.domain.tasks import FileUpdate, Observation, Task, new_task
 from geekai_video_mcp.ledger.journal import Journal
 from support.ledgers import record_tasks
 from support.process import run_cli, stdio
@@ -279,3 +280,138 @@ async def test_a_person_at_a_terminal_is_asked_first(
     assert max(map(len, shown.splitlines())) <= 80
     assert (status, len(recorded(tmp_path))) == (left, left)
     assert (b"Nothing was changed." in shown) == bool(left)
+
+
+def age_task(folder: Path, task_id: str) -> None:
+    """Let the task be three days old."""
+    with closing(sqlite3.connect(folder / "state" / "ledger.sqlite3")) as disk, disk:
+        statement = "UPDATE task SET created_at = created_at - ? WHERE id = ?"
+        disk.execute(statement, [3 * DAY, task_id])
+
+
+def leave_parts(folder: Path, task_id: str) -> list[Path]:
+    """What processes that died have left of a download, a sidecar and a picture of the task."""
+    names = [
+        f".{task_id}.part",
+        f".{task_id}.part.json",
+        f".{task_id}-01234567.part",
+        f".{task_id[:8]}{'0a' * 12}-89abcdef.part",
+    ]
+    for name in names:
+        (folder / name).write_bytes(f"{CANARY} of {task_id}".encode())
+    return [folder / name for name in names]
+
+
+async def test_none_of_a_tasks_files_is_left_and_every_other_is_as_it_was(tmp_path: Path) -> None:
+    small = {"size": "320x180", "duration": 1, "fps": 12}
+    results = list[dict[str, Any]]()
+    async with stdio(tmp_path) as client:
+        for prompt in (CANARY, "a fox"):
+            made = structured(await call(client, "generate_video", prompt=prompt, **small))
+            wait = {"task_id": made["task_id"], "wait_seconds": 45}
+            results.append(structured(await call(client, "get_video_task", **wait)))
+    await run_cli(tmp_path, "gallery")
+    gone, kept = results
+    path, output = Path(gone["file"]), tmp_path / "videos"
+    going = [path, path.with_suffix(".json"), path.with_suffix(".frames.jpg")]
+    assert all(each.exists() for each in going)
+    going += [*leave_parts(output, gone["task_id"]), output / "gallery.html"]
+    leave_parts(output, kept["task_id"])
+    short = gone["task_id"][:8]
+    # What people put there, also under names that are much like ours.
+    (output / f"{path.stem}.txt").write_bytes(b"notes")
+    (output / f"{path.stem}.cover.jpg").write_bytes(b"a picture of another program")
+    (output / f"notes-{short}.json").write_bytes(b'{"program": "another"}')
+    (output / f"{short}-sketch.frames.jpg").write_bytes(going[2].read_bytes())
+    (output / "album").mkdir()
+    (output / "album" / path.name).write_bytes(path.read_bytes())
+    (output / f".{short}.part").write_bytes(b"of another program")
+    before = {each: each.read_bytes() for each in output.rglob("*") if each.is_file()}
+    age_task(tmp_path, gone["task_id"])
+
+    status, out, err = await run_cli(tmp_path, "tasks", "purge", "--yes")
+
+    assert (status, err) == (0, "")
+    assert "Deleted 1 task and 1 file." in out
+    assert "The gallery" in out
+    after = {each: each.read_bytes() for each in output.rglob("*") if each.is_file()}
+    assert after == {each: content for each, content in before.items() if each not in going}
+    assert recorded(tmp_path) == {kept["task_id"]}
+    with_name = [output / f"{path.stem}.txt", output / f"{path.stem}.cover.jpg", output / "album"]
+    assert {tmp_path / each for each in traces(tmp_path, CANARY)} <= {
+        *with_name,
+        output / "album" / path.name,
+        *leave_parts(output, kept["task_id"]),
+    }
+
+
+async def test_what_a_crash_has_left_of_a_task_without_a_file_is_found_by_its_id(
+    tmp_path: Path,
+) -> None:
+    failed = task(CANARY, tenant="local")
+    await record_tasks(tmp_path / "state", failed)
+    output = tmp_path / "videos"
+    output.mkdir()
+    short = failed.id[:8]
+    update = FileUpdate(status=FileStatus.STORED, size_bytes=1, sha256="0" * 64)
+    (output / f"{CANARY}-{short}.json").write_bytes(
+        encode_sidecar(failed, update, file_name=f"{CANARY}-{short}.mp4")
+    )
+    comment = b"geekai-video-mcp picture 1 {}"
+    picture = b"\xff\xd8\xff\xfe" + (len(comment) + 2).to_bytes(2, "big") + comment + b"pixels"
+    (output / f"{CANARY}-{short}-2.frames.jpg").write_bytes(picture)
+    leave_parts(output, failed.id)
+    # Another task's, whose prompt has these digits in it.
+    other = output / f"like-{short}-0123abcd.frames.jpg"
+    other.write_bytes(picture)
+
+    status, _, err = await run_cli(tmp_path, "tasks", "purge", "--yes")
+
+    assert (status, err) == (0, "")
+    assert [*output.iterdir()] == [other]
+    assert traces(tmp_path, CANARY) == []
+
+
+@pytest.mark.parametrize("change", ["changed", "no JSON any more"])
+async def test_a_sidecar_that_was_changed_is_left_and_named(tmp_path: Path, change: str) -> None:
+    made = stored(tmp_path, "a fox")
+    await record_tasks(tmp_path / "state", made)
+    path = Path(str(made.file_path)).with_suffix(".json")
+    update = FileUpdate(status=FileStatus.STORED, size_bytes=1, sha256="0" * 64)
+    content = encode_sidecar(made, update, file_name="a fox.mp4")
+    content = content.replace(b"a fox", b"my fox") if change == "changed" else content[:-3]
+    path.write_bytes(content)
+
+    status, _, err = await purge(tmp_path, "--yes")
+
+    assert status == 1
+    assert f"{path} was left" in err
+    assert path.read_bytes() == content
+    assert not Path(str(made.file_path)).exists()
+
+
+async def test_a_gallery_that_was_changed_is_left_and_named(tmp_path: Path) -> None:
+    made = stored(tmp_path, "a fox")
+    await record_tasks(tmp_path / "state", made)
+    assert (await run_cli(tmp_path, "gallery", "--tenant", "alice"))[0] == 0
+    page = Path(str(made.file_path)).parent / "gallery.html"
+    page.write_bytes(page.read_bytes().replace(b"a fox", b"my fox"))
+
+    status, _, err = await purge(tmp_path, "--yes")
+
+    assert status == 1
+    assert f"{page} shows some of them" in err
+    assert page.exists()
+
+
+async def test_a_gallery_of_other_tasks_stays(tmp_path: Path) -> None:
+    kept = stored(tmp_path, "a fox", age=DAY / 2)
+    going = task("an old one")
+    await record_tasks(tmp_path / "state", kept, going)
+    assert (await run_cli(tmp_path, "gallery", "--tenant", "alice"))[0] == 0
+
+    status, _, _ = await purge(tmp_path, "--yes")
+
+    assert status == 0
+    assert recorded(tmp_path) == {kept.id}
+    assert (Path(str(kept.file_path)).parent / "gallery.html").exists()

@@ -312,7 +312,9 @@ def _damage(row: Row, video: Callable[[str], bytes]) -> str:
 
 
 def _published_files(output: Path) -> Iterator[Path]:
-    return (path for path in sorted(output.glob("*")) if not path.name.startswith("."))
+    """The results, without the sidecars beside them."""
+    paths = (path for path in sorted(output.glob("*")) if not path.name.startswith("."))
+    return (path for path in paths if path.suffix != ".json")
 
 
 def _check_caps(

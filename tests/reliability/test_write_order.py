@@ -1,5 +1,6 @@
 """The order in which things become durable, from the system calls; in place of a power cut."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ pytestmark = [
 
 LEDGER = "ledger.sqlite3>"
 JOURNAL = "ledger.sqlite3-journal>"
+SIDECAR = re.compile(r"-[0-9a-f]{8}\.part>")
+"""In the name of the part that becomes the JSON file beside a video."""
 
 
 SUBMISSION = Scenario("submission", {"prompts": ["fox TAKES=60"], "until": "answered"})
@@ -43,7 +46,9 @@ async def test_a_video_is_whole_on_disk_before_it_has_its_name_or_its_record(
     calls = await calls_of(download, tmp_path)
 
     written = max(
-        at for at, call in enumerate(calls) if call.name == "write" and ".part>" in call.detail
+        at
+        for at, call in enumerate(calls)
+        if call.name == "write" and ".part>" in call.detail and not SIDECAR.search(call.detail)
     )
     synced = first(calls, "fsync fdatasync", ".part>")
     named = first(calls, "link linkat rename renameat renameat2", ".part", ".mp4")
@@ -51,7 +56,11 @@ async def test_a_video_is_whole_on_disk_before_it_has_its_name_or_its_record(
     recorded = first(calls, "pwrite64", LEDGER, "stored")
     committed = first(calls, "fdatasync fsync", LEDGER, after=recorded)
 
+    beside = first(calls, "link linkat rename renameat renameat2", ".part", ".json")
+    beside_synced = first(calls, "fsync fdatasync", ".part>", after=folder)
+
     assert written < synced < named < folder < recorded < committed
+    assert folder < beside_synced < beside < recorded
 
 
 async def test_the_row_and_its_claim_are_on_disk_before_a_byte_leaves(tmp_path: Path) -> None:

@@ -257,8 +257,9 @@ class World:
             return await ledger.unfinished(self.account)
 
     def files(self) -> list[str]:
-        """Names in the output folder, part files included."""
-        return sorted(path.name for path in self.output.iterdir()) if self.output.exists() else []
+        """Names in the output folder, part files included, but for the JSON beside each result."""
+        names = [path.name for path in self.output.iterdir()] if self.output.exists() else []
+        return sorted(name for name in names if not name.endswith(".json") or ".part" in name)
 
 
 async def _run_worker_now(

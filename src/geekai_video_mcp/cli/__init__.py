@@ -48,6 +48,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "models": "list the models and their prices, or show all about one",
     "spent": "print what was requested by day, month or model, and its listed price",
     "join": "join finished videos into one film, on this machine and free",
+    "gallery": "write one HTML page of the newest films, which opens from disk",
     "tasks": "list, show, open and export tasks; resolve unknown outcomes",
     "completion": "print the script with which a shell completes this command line",
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from geekai_video_mcp.cli.gallery import FILE_NAME, delete_page_of
 from geekai_video_mcp.cli.ledger_reads import PAGE_SIZE, open_ledger
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.report import format_time, plain_unlimited
@@ -17,7 +18,7 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import StorageUnavailable, describe_os_error
 from geekai_video_mcp.ledger import Ledger
-from geekai_video_mcp.media.deletion import delete_parts, delete_task_file
+from geekai_video_mcp.media.deletion import delete_parts, delete_side_files, delete_task_file
 
 if TYPE_CHECKING:
     from geekai_video_mcp.config import Settings
@@ -67,7 +68,8 @@ def describe_found(found: Found, tenant: str) -> list[str]:
     return [
         (
             f"{_counted(len(tasks), 'task')} of {tenant} will be deleted for good: records, prompts"
-            f" and {_counted(len(files), 'file')} ({size:,.1f} MB) with their pictures."
+            f" and {_counted(len(files), 'file')} ({size:,.1f} MB) with the pictures and the JSON"
+            " file beside each."
         ),
         (
             f"They were made from {format_time(oldest)} to {format_time(newest)};"
@@ -84,6 +86,7 @@ async def purge_tasks(settings: "Settings", found: Found, before: float) -> int:
         if ledger is None:
             return OK
         files = sum(_delete_file(settings, task, left) for task in found.going)
+        page = delete_page_of(settings.output_dir, {task.id for task in found.going})
         purged = await _delete_rows(ledger, found.going, before)
         _delete_from_sandbox(settings, [task for task in found.going if task.id in purged])
         try:
@@ -97,6 +100,11 @@ async def purge_tasks(settings: "Settings", found: Found, before: float) -> int:
     if not found.going:
         return OK
     print_line(f"Deleted {_counted(len(purged), 'task')} and {_counted(files, 'file')}.")
+    if page is Deleted.DELETED:
+        print_line("The gallery showed some of them and was deleted as well.")
+    elif page is Deleted.KEPT:
+        path = plain_unlimited(str(settings.output_dir / FILE_NAME))
+        left.append(f"{path} shows some of them and was left, because it was changed.")
     for each in left:
         print_notice(each)
     return FAILED if left else OK
@@ -104,19 +112,27 @@ async def purge_tasks(settings: "Settings", found: Found, before: float) -> int:
 
 def _delete_file(settings: "Settings", task: Task, left: list[str]) -> bool:
     """Whether the task had a file that was deleted; what was left is added to *left*."""
-    delete_parts(settings.output_dir, task.id)
-    if task.file_path is None:
-        return False
-    name = plain_unlimited(task.file_path)
-    try:
-        outcome = delete_task_file(settings.output_dir, task)
-    except OSError as exc:
-        left.append(f"{name} could not be deleted: {describe_os_error(exc)}.")
-        return False
-    if outcome is Deleted.KEPT:
-        left.append(
-            f"{name} was left: it is not in the output folder of now, or not as it was stored."
-        )
+    folder = settings.output_dir
+    delete_parts(folder, task.id)
+    outcome = Deleted.MISSING
+    if task.file_path is not None:
+        name = plain_unlimited(task.file_path)
+        try:
+            outcome = delete_task_file(folder, task)
+        except OSError as exc:
+            outcome = Deleted.KEPT
+            left.append(f"{name} could not be deleted: {describe_os_error(exc)}.")
+        else:
+            if outcome is Deleted.KEPT:
+                left.append(
+                    f"{name} was left: it is not in the output folder of now, or not as it was"
+                    " stored."
+                )
+    left.extend(
+        f"{plain_unlimited(str(path))} was left: it is not as this server wrote it, or cannot be"
+        " deleted."
+        for path in delete_side_files(folder, task)
+    )
     return outcome is Deleted.DELETED
 
 

@@ -10,14 +10,14 @@ Everything here blocks; call it on a worker thread.
 
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
+from geekai_video_mcp.domain.media_refs import task_in_file_name
 from geekai_video_mcp.media.preview import (
     PASSING_REASONS,
     PreviewRequest,
@@ -26,6 +26,7 @@ from geekai_video_mcp.media.preview import (
     read_facts,
 )
 from geekai_video_mcp.media.regular_files import open_regular_file
+from geekai_video_mcp.media.side_files import write_side_file
 
 SIGNATURE: Final = b"geekai-video-mcp picture 1 "
 """How the comment begins. The number changes with what a picture looks like."""
@@ -39,7 +40,6 @@ MAX_TIMES_TEXT: Final = 40
 
 _START: Final = b"\xff\xd8"
 _COMMENT: Final = b"\xff\xfe"
-_CREATE_FLAGS: Final[int] = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,11 @@ def save_picture(request: PreviewRequest, rendered: RenderedPreview, *, state: s
             ],
         }
         content = _with_comment(rendered.picture, SIGNATURE + json.dumps(saved).encode())
+        # By it a part that a crash leaves is found.
+        key = task_in_file_name(request.paths[0].name) or ""
         for path in _names(request):
-            if _write(path, content):
+            is_ours = partial(_is_ours, path)
+            if write_side_file(path, content, key=key, is_ours=is_ours):
                 return path
     except OSError:
         pass  # a folder that cannot be written, a full disk: the picture itself is still shown
@@ -151,45 +154,6 @@ def _read_comment(jpeg: bytes) -> bytes | None:
     if jpeg[at : at + 2] != _COMMENT:
         return None
     return jpeg[at + 4 : at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")]
-
-
-def _write(path: Path, content: bytes) -> bool:
-    """Whether the picture is now at *path*, whole; False if another file has this name.
-
-    Raises:
-        OSError: it cannot be written.
-    """
-    # The name of a part file: one that a crash leaves is removed with those of the downloads.
-    part = path.with_name(f".{secrets.token_hex(16)}.part")
-    try:
-        with os.fdopen(os.open(part, _CREATE_FLAGS, 0o600), "wb") as file:
-            file.write(content)
-        if _is_ours(path):
-            part.replace(path)
-            return True
-        return _publish(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _publish(part: Path, path: Path) -> bool:
-    """Whether the new file has this name now, which no other file had."""
-    try:
-        os.link(part, path)  # it fails if the name exists; a rename would replace that file
-    except FileExistsError:
-        return False
-    except OSError:
-        # exFAT and some network shares have no links: reserve the name, then rename over it.
-        try:
-            os.close(os.open(path, _CREATE_FLAGS, 0o600))
-        except FileExistsError:
-            return False
-        try:
-            part.replace(path)
-        except OSError:
-            path.unlink(missing_ok=True)
-            raise
-    return True
 
 
 def is_saved_picture(content: bytes) -> bool:

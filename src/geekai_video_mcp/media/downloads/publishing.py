@@ -8,10 +8,8 @@ video exists under its final name, and the next download uses it instead of maki
 import itertools
 import os
 import sys
-import unicodedata
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
 
 from geekai_video_mcp.domain.media_formats import (
     SIGNATURE_BYTES,
@@ -21,6 +19,7 @@ from geekai_video_mcp.domain.media_formats import (
 )
 from geekai_video_mcp.domain.retries import Obstacle
 from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.subject_words import shorten_words, split_words, subject_words
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import (
     FileUpdate,
@@ -30,10 +29,6 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.media.digests import hash_file
 from geekai_video_mcp.media.downloads.partial import Part
 from geekai_video_mcp.media.regular_files import open_regular_file
-from geekai_video_mcp.quoting import sanitize
-
-STEM_LENGTH: Final = 40
-"""Characters of the prompt in a file name: enough to recognise it, short enough everywhere."""
 
 
 def publish(part: Part, stem: str) -> FileUpdate:
@@ -68,13 +63,24 @@ def sync_content(part: Part) -> None:
 
 
 def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
-    """The result under this name, if a process died between publishing and recording it."""
-    for extension in extensions(media):
-        path = folder / f"{stem}{extension}"
+    """The result of the task, if a process died between publishing and recording it.
+
+    Under the name that it has now, or one that another version gave it: by the id at the end.
+    """
+    endings = extensions(media)
+    usual = [folder / f"{stem}{ending}" for ending in endings]
+    _, dash, named = stem.rpartition("-")
+    with suppress(OSError):
+        usual += sorted(
+            each
+            for each in folder.iterdir()
+            if each.suffix in endings and each.stem.endswith(f"{dash}{named}")
+        )
+    for path in usual:
         try:
             with open_regular_file(path) as file:
                 found = detect_format(file.read(SIGNATURE_BYTES))
-                if found is not None and found.extension == extension:
+                if found is not None and found.extension == path.suffix:
                     size = os.fstat(file.fileno()).st_size
                     return _file_update(path, size, hash_file(file), found, media)
         except OSError:
@@ -83,24 +89,21 @@ def find_published(folder: Path, stem: str, media: Media) -> FileUpdate | None:
 
 
 def file_stem(task: Task) -> str:
-    """The file name without its extension: words of the prompt and the task's id."""
-    prompt = sanitize(str(task.request.get("prompt") or task.model), limit=STEM_LENGTH * 4)
-    # Letters, marks and numbers: without the marks, Hindi and Thai would lose their vowels.
-    folded = unicodedata.normalize("NFC", prompt.casefold())
-    letters = "".join(ch if unicodedata.category(ch)[0] in "LMN" else " " for ch in folded)
-    # 40 letters of a four-byte script are 160 bytes; a file name may have 255.
-    words = "-".join(letters.split())
-    if len(words) > STEM_LENGTH:  # cut between words, if the script separates them
-        head, _, tail = words[: STEM_LENGTH + 1].rpartition("-")
-        words = head or tail[:STEM_LENGTH]
-    return f"{words or task.media.value}-{short_id(task.id)}"
+    """The file name without its extension: words of the prompt, the variation and the task's id.
+
+    All files of the task have it. No system refuses it: it begins with a letter or a number, and
+    ends with the id, so it is none of the names that Windows reserves.
+    """
+    prompt = str(task.request.get("prompt") or "")
+    words = subject_words(prompt) if prompt else shorten_words(split_words(task.model))
+    again = f"-v{task.variation}" if task.variation is not None and task.variation > 1 else ""
+    return f"{words or task.media.value}{again}-{short_id(task.id)}"
 
 
 def film_stem(film: Task, *, prompt: str) -> str:
     """The file name of a film without its extension: words of *prompt*, what it is, and its id."""
-    words, _, _ = file_stem(replace(film, request={"prompt": prompt})).rpartition("-")
-    kind = film.media.value
-    return f"{words}-{kind}-{short_id(film.id)}" if words != kind else file_stem(film)
+    words, kind = subject_words(prompt), film.media.value
+    return f"{words}-{kind}-{short_id(film.id)}" if words else file_stem(film)
 
 
 def _file_update(
