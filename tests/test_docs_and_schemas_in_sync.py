@@ -153,7 +153,7 @@ def test_the_architecture_draws_the_states_that_are_allowed() -> None:
     assert arrows == {(old.value, new.value) for old, after in ALLOWED.items() for new in after}
 
 
-OF_OTHERS = {"basedpyright", "httpx.ASGITransport", "lint-imports", "n"}
+OF_OTHERS = {"basedpyright", "httpx.ASGITransport", "lint-imports", "n", "rich"}
 """Names in the documents that belong to other programs: `n` is a field of GeekAI's."""
 
 

@@ -78,7 +78,7 @@ async def seed(folder: Path, ledger_url: str, *tasks: Task) -> None:
 async def run(
     folder: Path, ledger_url: str, *command: str, **settings: str
 ) -> tuple[int, str, str]:
-    return await run_cli(folder, *command, COLUMNS="", GEEKAI_DATABASE_URL=ledger_url, **settings)
+    return await run_cli(folder, *command, GEEKAI_DATABASE_URL=ledger_url, **settings)
 
 
 async def test_a_database_without_tables_gets_none_by_reading(

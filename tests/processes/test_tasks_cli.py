@@ -67,7 +67,7 @@ def rows(folder: Path, columns: str = "id, status") -> list[tuple[Any, ...]]:
 
 async def tasks(folder: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
     # No width by inheritance: a test runner may have set its own.
-    return await run_cli(folder, "tasks", *arguments, **{"COLUMNS": "", **settings})
+    return await run_cli(folder, "tasks", *arguments, **settings)
 
 
 def cells(line: str) -> int:

@@ -30,7 +30,7 @@ def task(prompt: str, *, age: float = 0.0, **changes: Any) -> Task:  # noqa: ANN
 
 
 async def tasks(folder: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
-    return await run_cli(folder, "tasks", *arguments, **{"COLUMNS": "", **settings})
+    return await run_cli(folder, "tasks", *arguments, **settings)
 
 
 async def prompts(folder: Path, *arguments: str) -> list[str]:

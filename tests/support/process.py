@@ -31,8 +31,12 @@ SMALL: Final = {"size": "320x180", "duration": 1, "fps": 12}
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """A server's environment: no key, its folders in *folder*, no inherited settings of ours."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GEEKAI_")}
+    """A server's environment: no key, its folders in *folder*, no inherited settings of ours.
+
+    Nor the width of a terminal, which pytest's workers have in their environment.
+    """
+    ours = ("GEEKAI_", "COLUMNS", "LINES")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {
         **kept,
         "GEEKAI_OUTPUT_DIR": str(folder / "videos"),
