@@ -1,5 +1,6 @@
 """`generate` at a terminal: the question, the live display, and Ctrl-C at each stage."""
 
+import signal
 import sqlite3
 import sys
 from pathlib import Path
@@ -207,6 +208,20 @@ async def test_ctrl_c_while_it_is_made_says_how_to_come_back(tmp_path: Path) -> 
     assert service.prompts == [HELD]
 
 
+async def test_a_closed_terminal_loses_no_answer_that_was_paid_for(tmp_path: Path) -> None:
+    async with running_provider() as service:
+        service.answers_posts = anyio.Event()
+        async with at_terminal(tmp_path, service, "generate", HELD, *PAID, "--yes") as screen:
+            await wait_for_post(service)
+            screen.process.send_signal(signal.SIGHUP)
+            await screen.expect("Stopping.")
+            service.answers_posts.set()
+            status = await screen.end()
+
+    assert status == 128 + signal.SIGHUP
+    assert statuses(tmp_path) in (["pending"], ["running"])
+
+
 async def test_ctrl_c_in_the_sandbox_stops_it_and_fetch_finishes_it(tmp_path: Path) -> None:
     size = ("--size", "1280x720", "--duration", "6")
     settings = {"TERM": "xterm"}
@@ -219,6 +234,24 @@ async def test_ctrl_c_in_the_sandbox_stops_it_and_fetch_finishes_it(tmp_path: Pa
     assert "The sandbox stops with this command, and costs nothing." in said
     assert fetched[0] == 0, fetched[2]
     assert len(list((tmp_path / "videos").glob("*.mp4"))) == 1
+
+
+async def test_ctrl_c_while_a_film_is_joined_leaves_it_to_the_same_command(tmp_path: Path) -> None:
+    small = ("--size", "320x180", "--duration", "2", "--fps", "12")
+    made = await run_cli(tmp_path, "generate", "a fox", *small)
+    part = task_id(tmp_path)
+    command = ("join", *[f"{part}@0.25-"] * 40)
+    async with terminal(tmp_path, *command, settings={"TERM": "xterm"}) as screen:
+        await screen.expect("joining")
+        status, said = await press_ctrl_c(screen)
+    finished = await run_cli(tmp_path, *command)
+
+    assert made[0] == 0, made[2]
+    assert status == 130
+    assert "is not finished" in said
+    assert finished[0] == 0, finished[2]
+    assert "joining, " in finished[2]
+    assert len(list((tmp_path / "videos").glob("*-film-*.mp4"))) == 1
 
 
 async def test_the_display_fits_80_columns_and_tears_no_wide_character(tmp_path: Path) -> None:

@@ -40,16 +40,17 @@ async def _wait(settings: "Settings", task: "Task") -> Outcome:
     from geekai_video_mcp.app import open_app
 
     # Without a sweep: other tasks are left to the servers.
-    async with interruptible() as interruption, open_app(settings, sweep=False) as app:
-        if task.account not in {app.engine.account, LOCAL_ACCOUNT}:
-            raise InvalidDecision(OTHER_ACCOUNT)
-        title = str(task.request.get("prompt") or task.id)
-        with interruption.scope, show_live(title) as display:
-            ended = await follow_task(app, task, display)
-            await app.engine.mark_delivered(ended)
-            return await _describe(app, ended)
-        outcome = await _describe(app, await app.engine.get_local(task.id))
-        return outcome._replace(interrupted=interruption.status)
+    with interruptible() as interruption:
+        async with open_app(settings, sweep=False) as app:
+            if task.account not in {app.engine.account, LOCAL_ACCOUNT}:
+                raise InvalidDecision(OTHER_ACCOUNT)
+            title = str(task.request.get("prompt") or task.id)
+            with interruption.scope, show_live(title) as display:
+                ended = await follow_task(app, task, display)
+                await app.engine.mark_delivered(ended)
+                return await _describe(app, ended)
+            outcome = await _describe(app, await app.engine.get_local(task.id))
+            return outcome._replace(interrupted=interruption.status)
 
 
 async def _describe(app: "App", task: "Task") -> Outcome:

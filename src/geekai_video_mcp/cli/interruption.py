@@ -4,19 +4,19 @@ What is done when a person stops a command has to be finished: a request that is
 paid for. So only the block is left, and further signals change nothing.
 """
 
+import asyncio
 import signal
-import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import Generator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import anyio
-from anyio.abc import TaskStatus
 
 SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-"""The last one says that the terminal was closed."""
+"""The last one says that the terminal was closed; Windows has none of it."""
 
 
 class Interruption:
@@ -25,31 +25,34 @@ class Interruption:
     def __init__(self) -> None:
         self.scope = anyio.CancelScope()
         """The block."""
-        self._signal: signal.Signals | None = None
+        self._signal: int | None = None
 
     @property
     def status(self) -> int:
         """The exit status, by the convention of shells."""
         return 128 + (self._signal or signal.SIGINT)
 
-    async def watch(self, *, task_status: TaskStatus[None]) -> None:
-        """Leave the block at the first signal."""
-        with anyio.open_signal_receiver(*SIGNALS) as signals:
-            task_status.started()
-            async for number in signals:
-                self._signal = self._signal or number
-                self.scope.cancel()
+    def leave(self, number: int) -> None:
+        """Leave the block because of this signal."""
+        self._signal = self._signal or number
+        self.scope.cancel()
 
 
-@asynccontextmanager
-async def interruptible() -> AsyncGenerator[Interruption]:
+@contextmanager
+def interruptible() -> Generator[Interruption]:
     """Receive the signals while the block lasts; its `scope` is left at the first of them.
 
-    On Windows anyio receives none: there Ctrl-C cancels the whole, which is closed as well.
+    For the main thread, in its event loop. Not by `anyio.open_signal_receiver`, which Windows does
+    not have.
     """
-    interruption = Interruption()
-    async with anyio.create_task_group() as group:
-        if sys.platform != "win32":
-            await group.start(interruption.watch)
+    interruption, loop = Interruption(), asyncio.get_running_loop()
+
+    def receive(number: int, _: FrameType | None) -> None:
+        loop.call_soon_threadsafe(interruption.leave, number)
+
+    before = {number: signal.signal(number, receive) for number in SIGNALS}
+    try:
         yield interruption
-        group.cancel_scope.cancel()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -66,9 +66,10 @@ async def _join(
 
     begun: list[Task] = []
     # Without a sweep: other tasks are left to the servers.
-    async with interruptible() as interruption, open_app(settings, sweep=False) as app:
-        with interruption.scope:
-            return await _make_film(app, arguments, begun), None
+    with interruptible() as interruption:
+        async with open_app(settings, sweep=False) as app:
+            with interruption.scope:
+                return await _make_film(app, arguments, begun), None
     return (begun[0] if begun else None), interruption.status
 
 

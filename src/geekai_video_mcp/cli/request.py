@@ -15,6 +15,7 @@ from geekai_video_mcp.cli.following import follow_task, show_task
 from geekai_video_mcp.cli.interruption import Interruption, interruptible
 from geekai_video_mcp.cli.live import Display, show_live
 from geekai_video_mcp.cli.outcome import (
+    NOTHING_SENT,
     Outcome,
     print_error,
     print_outcome,
@@ -50,6 +51,8 @@ from geekai_video_mcp.errors import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from geekai_video_mcp.app import App
     from geekai_video_mcp.config import Settings
     from geekai_video_mcp.domain.tasks import Task
@@ -124,28 +127,30 @@ class RequestCommand:
 
         A person is not asked in here: they may think for minutes, and nothing would go on.
         """
-        async with interruptible() as interruption, self._open_app() as app:
-            with interruption.scope:
-                with nothing_charged():
-                    plan = self._plan = await make_plan(app, self._args, self._folders)
-                if self._options.dry_run:
-                    return plan
-                if plan.forecast.refused is not None:
-                    raise plan.forecast.refused
-                if plan.may_be_paid and not self._options.yes:
-                    return plan
-                _print_beforehand(plan)
-                return await self._carry_out(app, plan)
-            return await self._stop(app, interruption)
+        with interruptible() as interruption:
+            async with self._open_app() as app:
+                with interruption.scope:
+                    with nothing_charged():
+                        plan = self._plan = await make_plan(app, self._args, self._folders)
+                    if self._options.dry_run:
+                        return plan
+                    if plan.forecast.refused is not None:
+                        raise plan.forecast.refused
+                    if plan.may_be_paid and not self._options.yes:
+                        return plan
+                    _print_beforehand(plan)
+                    return await self._carry_out(app, plan)
+                return await self._stop(app, interruption)
 
     async def _go_on(self, plan: Plan) -> Outcome:
         """Carry out what a person has agreed to; the plan was made by an engine that is closed."""
-        async with interruptible() as interruption, self._open_app() as app:
-            with interruption.scope:
-                return await self._carry_out(app, plan)
-            return await self._stop(app, interruption)
+        with interruptible() as interruption:
+            async with self._open_app() as app:
+                with interruption.scope:
+                    return await self._carry_out(app, plan)
+                return await self._stop(app, interruption)
 
-    def _open_app(self):  # noqa: ANN202 - an async context manager of App
+    def _open_app(self) -> "AbstractAsyncContextManager[App]":
         from geekai_video_mcp.app import open_app
 
         # Without a sweep: other tasks are left to the servers.
@@ -223,11 +228,10 @@ class RequestCommand:
         return status
 
     def _print_interrupted(self) -> int:
-        """After Ctrl-C at the question, or where no signal can be received."""
+        """After Ctrl-C at the question, or once the end of the task is known."""
         if not self._submitted:
-            print_notice(f"\nStopped. Nothing was sent. {NOT_CHARGED}")
+            print_notice(f"\n{NOTHING_SENT}")
         elif self._task is not None:
-            print_notice("\nStopped.")
             self._print_way_to_look(self._task)
         return INTERRUPTED
 
