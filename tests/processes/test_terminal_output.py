@@ -1,6 +1,7 @@
 """Tables at a terminal: within its width, without torn words, in any script and any locale."""
 
 import re
+import subprocess
 import sys
 import time
 import unicodedata
@@ -17,6 +18,7 @@ if sys.platform == "win32":
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Task, new_task
 from support.ledgers import record_tasks
+from support.process import environment
 from support.pty_output import run_in_terminal
 
 LONG = "a small red fox jumping over a frozen river while snow falls slowly on the mountains"
@@ -86,7 +88,10 @@ TABLES = [
 ]
 
 
-@pytest.mark.parametrize("columns", [80, 120, 200])
+@pytest.mark.parametrize(
+    "columns",
+    [80, *(pytest.param(wider, marks=pytest.mark.exhaustive) for wider in (120, 200))],
+)
 @pytest.mark.parametrize("command", TABLES, ids=" ".join)
 def test_a_table_is_within_the_terminal(folder: Path, command: list[str], columns: int) -> None:
     status, shown = run_in_terminal(folder, *command, columns=columns, settings=UTF8)
@@ -142,3 +147,30 @@ def test_elsewhere_and_where_no_locale_is_set_every_script_is_shown(
     assert status == 0
     assert CHINESE[:20] in shown.decode()
     assert "…" in shown.decode()
+
+
+LOADED = """
+import sys
+from geekai_video_mcp.cli import main
+status = main(sys.argv[1:])
+sys.stderr.write(" ".join(sys.modules))
+sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    "command", [["tasks"], ["spent"], ["models"], ["models", "sora-2"]], ids=" ".join
+)
+def test_a_table_is_made_without_what_takes_long_to_load(folder: Path, command: list[str]) -> None:
+    done = subprocess.run(  # noqa: S603 - our own program, which says what it has loaded
+        [sys.executable, "-c", LOADED, *command],
+        env=environment(folder),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=50,
+    )
+
+    loaded = set(done.stderr.split())
+    assert "geekai_video_mcp.cli.table" in loaded
+    assert not loaded & {"rich", "mcp", "httpx", "av", "PIL", "numpy", "geekai_video_mcp.app"}
