@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import signal
 import stat
 import sys
 from dataclasses import dataclass, field
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import anyio
 import pytest
 from mcp import Client
 
 from geekai_video_mcp.cli.gallery_page import is_unchanged_page
-from support.process import SMALL, run_cli, stdio
+from support.process import MODULE, SMALL, environment, run_cli, stdio
 from support.world import call, structured
 
 HOSTILE = "</h2><script>alert(1)</script> \"quoted\" & 'single' <img src=x onerror=alert(2)>"
@@ -238,3 +240,23 @@ async def test_plain_terminals_and_other_encodings_are_no_obstacle(tmp_path: Pat
     assert str(folder / "画廊.html") in out
     (video,) = read_page(folder / "画廊.html").attributes("video", "src")
     assert linked(folder / "画廊.html", video).is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+async def test_ctrl_c_leaves_no_half_page(tmp_path: Path) -> None:
+    async with stdio(tmp_path) as client:
+        for number in range(3):
+            await make_film(client, f"fox {number}")
+    command = [*MODULE, "gallery"]
+    with anyio.fail_after(60):
+        async with await anyio.open_process(command, env=environment(tmp_path)) as process:
+            assert process.stderr is not None
+            said = await process.stderr.receive()
+            process.send_signal(signal.SIGINT)
+            async for more in process.stderr:
+                said += more
+
+    assert process.returncode == 130
+    assert said == b"Making the contact sheets that are missing.\n"
+    names = [each.name for each in (tmp_path / "videos").iterdir()]
+    assert not [name for name in names if name.endswith((".html", ".part"))]

@@ -2,7 +2,7 @@
 
 It reads the ledger and the output folder, and makes the contact sheets that are not there yet; that
 is local and free. The page refers to the films and sheets by relative links: it can be moved
-together with their folder, and a film that is deleted is gone from it.
+together with their folder, and of a film that is deleted no picture is left in it.
 """
 
 import argparse

@@ -40,7 +40,7 @@ _WAYS: Final = (
 )
 _MOVES: Final = (
     "pan|tilt|zoom|doll|track|follow|orbit|circl|ris|mov|push|pull|glid|fl[iy]|drift|cran|swoop"
-    "|rotat|stay|hold|remain|is"
+    "|rotate|rotating|stay|hold|remain|is"
 )
 _CAMERA: Final = re.compile(
     rf"\b(?:(?:in|a|an) )?"
