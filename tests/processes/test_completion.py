@@ -63,6 +63,17 @@ def test_bash_completes_statuses_and_models(script: Path) -> None:
     assert complete(script, "tasks", "--status", "un") == {"unknown"}
     assert complete(script, "spent", "--by", "m") == {"month", "model"}
     assert "cogvideox-3" in complete(script, "models", "cogvid")
+    assert "cogvideox-3" in complete(script, "generate", "--model", "cogvid")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("generate", "--image-tail"), ("image", "--mask"), ("view", "-o"), ("gallery", "--output")],
+)
+def test_bash_completes_files(script: Path, words: tuple[str, ...]) -> None:
+    name = str(script)[:-2]
+
+    assert complete(script, *words, name) == {str(script)}
 
 
 @pytest.mark.parametrize("shell", ["zsh", "tcsh"])

@@ -5,9 +5,10 @@ from typing import Any, Final, cast
 
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import OK, print_line
+from geekai_video_mcp.cli.tool_options import FILES
 
 SHELLS: Final = ("bash", "zsh", "tcsh")
-_FILES: Final = frozenset({"file", "audio", "key_file", "api_key_file"})
+_FILES: Final = frozenset({"file", "audio", "key_file", "api_key_file", "output", *FILES})
 """The arguments that name a file."""
 _FOLDERS: Final = frozenset({"output_dir", "folder"})
 

@@ -51,7 +51,10 @@ def amount(cny: float) -> str:
 
 def _price_text(task: Task) -> str:
     price = listed_price(task)
-    return f"{format_cny(price.cny)} by {price.source}, read {price.read_on}" if price else ""
+    if price is None:
+        return ""
+    source = f" by {price.source}, read {price.read_on}" if price.source else ""
+    return f"{format_cny(price.cny)}{source}"
 
 
 def _length(task: Task) -> list[str]:
