@@ -158,7 +158,8 @@ def describe_unfinished(report: "TaskReport", *, stopped: bool) -> list[str]:
         return [f"{noun} {name} was not made.", *_wrapped(reason)]
     if task.settled:
         return _describe_link(report)
-    return [f"{noun} {name} {_state_sentence(report, stopped=stopped)}", *_way_back(report)]
+    sentence = f"{noun} {name} {_state_sentence(report, stopped=stopped)}"
+    return [*_wrapped(sentence), *_way_back(report)]
 
 
 def _state_sentence(report: "TaskReport", *, stopped: bool) -> str:
@@ -172,6 +173,8 @@ def _state_sentence(report: "TaskReport", *, stopped: bool) -> str:
         return f"is {state}. The sandbox stops with this command, and costs nothing."
     if task.status in {Status.INTENDED, Status.WAITING}:
         return f"is recorded and not sent yet ({state}). {NOT_CHARGED}"
+    if task.status is Status.SUCCEED:
+        return "is finished at GeekAI, and its file is not here yet."
     goes_on = "goes on" if stopped else "is on its way"
     return f"{goes_on} at GeekAI ({state}), which charges for it."
 
@@ -198,7 +201,9 @@ def _describe_unknown(report: "TaskReport") -> list[str]:
     task = report.task
     money = NOT_CHARGED if report.sandbox else MAYBE_CHARGED
     return [
-        f"The outcome of task {short_id(task.id)} is unknown: no usable answer came. {money}",
+        *_wrapped(
+            f"The outcome of task {short_id(task.id)} is unknown: no usable answer came. {money}"
+        ),
         "It is not sent again by itself. Look in GeekAI's console for it, and decide:",
         f"  {tasks_command(task.tenant)} resolve {short_id(task.id)} --attach ITS_ID",
         f"  {tasks_command(task.tenant)} resolve {short_id(task.id)} --abandon",
