@@ -7,6 +7,7 @@ command, it says whether something was charged, and how to come back to a task t
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import anyio
@@ -172,7 +173,8 @@ class RequestCommand:
         if earlier is not None:
             self._deduplicated = True
             return await app.engine.get_local(earlier.id)
-        show_task(app, plan.forecast.task, display)
+        # Since now: the question may have been open for long.
+        show_task(app, replace(plan.forecast.task, created_at=app.clock()), display)
         self._submitted = True
         task, self._deduplicated = await app.engine.submit(
             plan.prepared.request,
