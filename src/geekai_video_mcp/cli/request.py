@@ -6,8 +6,8 @@ command, it says whether something was charged, and how to come back to a task t
 
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import anyio
