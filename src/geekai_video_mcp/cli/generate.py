@@ -40,7 +40,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         **examples(
             'geekai-video-mcp generate "a fox in the snow" --duration 5 --open',
             'geekai-video-mcp generate "it turns its head" --image task:d306a0ba',
-            'geekai-video-mcp generate "a fox in the snow" --model kling-v2-6 --dry-run',
+            'geekai-video-mcp generate "a fox" --model kling-video-v2-6 --dry-run',
             note=EXIT_STATUSES,
         ),
         allow_abbrev=False,  # of options that cost money none is guessed

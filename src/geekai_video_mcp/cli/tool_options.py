@@ -19,8 +19,8 @@ PICTURE_FORMS: Final = (
     "a file, an https URL, or task:ID of a picture or video (its last frame; task:ID@2.5: at 2.5 s)"
 )
 HELP: Final[Mapping[str, str]] = {
-    "model": "id or usual name, such as kling-v2-6 or 'Kling 2.6' (default: GEEKAI_DEFAULT_MODEL,"
-    " or the free model)",
+    "model": "id or usual name, such as kling-video-v2-6 or 'Kling 2.6' (default:"
+    " GEEKAI_DEFAULT_MODEL, or the free model)",
     "duration": "seconds, as the model has them; often 5 or 10",
     "resolution": "such as 720p or 4k",
     "aspect_ratio": "such as 16:9 or 9:16 (vertical)",

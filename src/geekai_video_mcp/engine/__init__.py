@@ -77,7 +77,9 @@ __all__ = [
 
 SUBMIT_TIMEOUT: Final = 15.0
 """Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
-_RETRY_SAME_CALL: Final = "Repeat the same call unchanged: once recorded, it returns that task."
+_RETRY_SAME_CALL: Final = (
+    "Repeat the same call unchanged: if the request was recorded, it returns that task."
+)
 SWEEP_INTERVAL: Final = 10.0
 """Seconds between searches for tasks that a dead process left behind."""
 
