@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Final
@@ -31,9 +32,19 @@ http {{
 """
 
 
+START_SECONDS: Final = 20.0
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         return found.getsockname()[1]
+
+
+def _accepts(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False
 
 
 def make_certificate(folder: Path) -> Path:
@@ -79,11 +90,11 @@ def nginx_before(
     with (folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(command, stderr=stderr)  # noqa: S603 - our own words
     try:
-        for _ in range(500):
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=0.05).close()
-                break
+        until = time.monotonic() + START_SECONDS
+        while not _accepts(port):
             assert process.poll() is None, (folder / "stderr").read_text("utf-8")
+            assert time.monotonic() < until, "nginx has not started"
+            time.sleep(0.02)
         yield f"https://localhost:{port}{'' if at_root else '/studio'}", certificate
     finally:
         process.terminate()
