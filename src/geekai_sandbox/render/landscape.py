@@ -15,7 +15,7 @@ import numpy as np
 from geekai_sandbox.render.camera import Pose
 from geekai_sandbox.render.canvas import Canvas, Planes
 from geekai_sandbox.render.colour import BLACK_LEVEL, Floats, mix, rgb, yuv
-from geekai_sandbox.render.moods import MOODS, Mood
+from geekai_sandbox.render.moods import Mood, find_mood
 from geekai_sandbox.render.noise import Noise, make_generator
 from geekai_sandbox.render.ridges import OUTLINES, Layer, grass_height
 from geekai_sandbox.render.scenery import Birds, Glitter, Particles, Projection, Road, draw_windows
@@ -60,7 +60,7 @@ class Landscape:
     """The scene of one prompt at one size (both sides even); paints the frame of any time."""
 
     def __init__(self, prompt: str, mood: str, *, width: int, height: int, sway: float) -> None:
-        self.mood: Mood = MOODS[mood]
+        self.mood: Mood = find_mood(mood)
         self._size = (width, height)
         self._sway = sway
         rng = make_generator(prompt)
@@ -99,7 +99,9 @@ class Landscape:
         for k, code in enumerate(mood.layer_colours):
             near = k / (count - 1)
             colour, far = rgb(code), 1 - near
-            gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1}.get(mood.terrain, 1.0)
+            gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1, "backdrop": 2.4}.get(
+                mood.terrain, 1.0
+            )
             placed_layers.append(
                 _PlacedLayer(
                     Layer(k, near, noises[k], noises[k + 1], noises[k + 2], self._sway),
@@ -132,7 +134,8 @@ class Landscape:
     def paint(self, planes: Planes, *, time: float, pose: Pose) -> None:
         """Write the frame at *time* seconds into *planes*."""
         canvas = self._sky.copy()
-        self._draw_sun(canvas, time, pose)
+        if self.mood.sun:
+            self._draw_sun(canvas, time, pose)
         if self.mood.terrain in _DAY_BIRDS:
             self._birds.paint(canvas, time=time, level=float(self._layers[3].edge[0]))
         projections = [self._project_layer(placed, time, pose) for placed in self._layers]
@@ -206,7 +209,7 @@ class Landscape:
             road.paint(
                 canvas, time=time, zoom=projection.zoom, shift=projection.shift, sway=self._sway
             )
-        if terrain == "sea" and index == len(self._layers) - 2:
+        if terrain == "sea" and self.mood.sun and index == len(self._layers) - 2:
             level = float(yuv(rgb(self.mood.light))[0])
             self._glitter.paint(
                 canvas, time=time, sun_x=self._light.x, horizon=self._horizon, level=level

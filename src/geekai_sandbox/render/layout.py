@@ -24,7 +24,7 @@ from geekai_sandbox.render.headline import (
     split_headline,
 )
 from geekai_sandbox.render.lines import normalize_text
-from geekai_sandbox.render.moods import MOODS
+from geekai_sandbox.render.moods import find_mood
 from geekai_sandbox.render.overlay import FadeInterval, Scrim, ScrimShape, TextSprite
 from geekai_sandbox.render.shaping import is_rtl
 from geekai_sandbox.render.typesetter import Mask, Typesetter, raqm_available
@@ -69,7 +69,7 @@ class Backdrop:
     @classmethod
     def for_landscape(cls, mood: str) -> Self:
         """Return the backdrop of a rendered landscape."""
-        palette = MOODS[mood]
+        palette = find_mood(mood)
         dark = rgb(palette.layer_colours[-1])
         return cls(
             top_tint=yuv(mix(rgb(palette.sky[0]), dark, 0.55)),
