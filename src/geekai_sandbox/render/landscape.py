@@ -183,7 +183,8 @@ class Landscape:
         depth = canvas.height * (0.13 + 0.03 * placed.layer.near)
         strength = SHADOW_STRENGTH * (0.25 + 0.75 * placed.layer.near)
         # Smoothed by its own length: a mast or the tip of a fir casts no streak.
-        soft = _smooth(_smooth(edge, round(reach)), round(reach))
+        columns = max(1, round(reach))
+        soft = _smooth(_smooth(edge, columns), columns)
         _draw_shadow(canvas.y, soft, reach=reach, low=edge.max(), strength=strength)
         top = max(0, int(edge.min()) - 1) & ~1
         low = min(canvas.height, (until + 1) & ~1)

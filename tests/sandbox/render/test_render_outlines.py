@@ -1,4 +1,4 @@
-"""The edges of towers and firs: colours that belong to their brightness, and no streaks above."""
+"""The edges of towers and fir trees: colours that belong to their brightness, and no streaks."""
 
 from __future__ import annotations
 
