@@ -233,7 +233,11 @@ def find_mood(name: str) -> Mood:
     place, *conditions = name.split("-")
     mood = _daylight(place) if place == MOUNTAINS or "day" in conditions else MOODS[place]
     for condition in conditions:
-        if condition != "day":
+        if condition == "snow" and (mood.night or "dusk" in conditions):
+            mood = replace(mood, weather="snow")
+        elif condition == "grey" and mood.night:
+            mood = replace(mood, sun=False)
+        elif condition != "day":
             mood = _relight(mood, condition)
     return mood
 
@@ -245,14 +249,11 @@ def _daylight(place: str) -> Mood:
 
 
 def _relight(mood: Mood, condition: str) -> Mood:
-    """Return *mood* under a light or a weather; a weather at night only changes the air."""
+    """Return *mood* in the sky, and mixed with the colours, of a light or a weather."""
     palette, share = _LIGHTS[condition]
-    sun = mood.sun and palette.sun
     weather: Weather = "snow" if palette.weather == "snow" else mood.weather
     if condition == "night" and mood.terrain not in ("city", "sea"):
         weather = palette.weather
-    if mood.night and condition in ("snow", "grey"):
-        return replace(mood, weather=weather, sun=sun)
     windows = mood.particle if mood.terrain == "city" and condition != "snow" else palette.particle
     return replace(
         palette,
@@ -260,7 +261,6 @@ def _relight(mood: Mood, condition: str) -> Mood:
         layer_colours=_mix_codes(mood.layer_colours, palette.layer_colours, share),
         particle=windows,
         weather=weather,
-        sun=sun,
     )
 
 
