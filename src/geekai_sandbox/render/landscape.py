@@ -15,7 +15,7 @@ import numpy as np
 from geekai_sandbox.render.camera import Pose
 from geekai_sandbox.render.canvas import Canvas, Planes
 from geekai_sandbox.render.colour import BLACK_LEVEL, Floats, mix, rgb, yuv
-from geekai_sandbox.render.moods import MOODS, Mood
+from geekai_sandbox.render.moods import Mood, find_mood
 from geekai_sandbox.render.noise import Noise, make_generator
 from geekai_sandbox.render.ridges import OUTLINES, Layer, grass_height
 from geekai_sandbox.render.scenery import Birds, Glitter, Particles, Projection, Road, draw_windows
@@ -60,7 +60,7 @@ class Landscape:
     """The scene of one prompt at one size (both sides even); paints the frame of any time."""
 
     def __init__(self, prompt: str, mood: str, *, width: int, height: int, sway: float) -> None:
-        self.mood: Mood = MOODS[mood]
+        self.mood: Mood = find_mood(mood)
         self._size = (width, height)
         self._sway = sway
         rng = make_generator(prompt)
@@ -99,7 +99,9 @@ class Landscape:
         for k, code in enumerate(mood.layer_colours):
             near = k / (count - 1)
             colour, far = rgb(code), 1 - near
-            gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1}.get(mood.terrain, 1.0)
+            gain = {"mountain": 2.3 - 1.35 * near, "dunes": 1.1, "backdrop": 2.4}.get(
+                mood.terrain, 1.0
+            )
             placed_layers.append(
                 _PlacedLayer(
                     Layer(k, near, noises[k], noises[k + 1], noises[k + 2], self._sway),
@@ -132,7 +134,8 @@ class Landscape:
     def paint(self, planes: Planes, *, time: float, pose: Pose) -> None:
         """Write the frame at *time* seconds into *planes*."""
         canvas = self._sky.copy()
-        self._draw_sun(canvas, time, pose)
+        if self.mood.sun:
+            self._draw_sun(canvas, time, pose)
         if self.mood.terrain in _DAY_BIRDS:
             self._birds.paint(canvas, time=time, level=float(self._layers[3].edge[0]))
         projections = [self._project_layer(placed, time, pose) for placed in self._layers]
@@ -175,25 +178,26 @@ class Landscape:
         self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, *, until: int
     ) -> None:
         """Draw one layer down to row *until*, below which the next one covers it."""
-        edge, haze = projection.heights, self._smooth_outline(projection.heights)
+        edge, reach = projection.heights, SHADOW_REACH * canvas.height
+        haze = _smooth(edge, max(8, len(edge) // 9)) - np.float32(canvas.height * 0.006)
         depth = canvas.height * (0.13 + 0.03 * placed.layer.near)
-        _draw_shadow(canvas.y, edge, strength=SHADOW_STRENGTH * (0.25 + 0.75 * placed.layer.near))
+        strength = SHADOW_STRENGTH * (0.25 + 0.75 * placed.layer.near)
+        # Smoothed by its own length: a mast or the tip of a fir casts no streak.
+        columns = max(1, round(reach))
+        soft = _smooth(_smooth(edge, columns), columns)
+        _draw_shadow(canvas.y, soft, reach=reach, low=edge.max(), strength=strength)
         top = max(0, int(edge.min()) - 1) & ~1
         low = min(canvas.height, (until + 1) & ~1)
         if top >= low:
             return
         levels = list(zip(placed.edge.tolist(), placed.low.tolist(), strict=True))
-        _fill(canvas.y[top:low], edge - top, haze - top, depth, levels[0])
-        edge, haze = _halve_columns(edge) - top / 2, _halve_columns(haze) - top / 2
+        _fill(canvas.y[top:low], (edge - top,), haze - top, depth, levels[0])
+        # A chroma sample covers two columns, and each has its own edge: at the side of a tower
+        # the mean of both heights would colour half of the tower, or of the sky beside it.
+        edges = tuple((edge[column::2] - top) / 2 for column in (0, 1))
+        haze = _halve_columns(haze) - top / 2
         for plane, ends in ((canvas.u, levels[1]), (canvas.v, levels[2])):
-            _fill(plane[top // 2 : low // 2], edge, haze, depth / 2, ends)
-
-    def _smooth_outline(self, edge: Floats) -> Floats:
-        reach = max(8, len(edge) // 9)
-        padded = np.pad(edge.astype(np.float64), (reach + 1, reach), "edge")
-        total = np.cumsum(padded)
-        mean = (total[2 * reach :] - total[: -2 * reach]) / (2 * reach)
-        return (mean[: len(edge)] - self._size[1] * 0.006).astype(np.float32)
+            _fill(plane[top // 2 : low // 2], edges, haze, depth / 2, ends)
 
     def _draw_scenery(
         self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, time: float
@@ -206,7 +210,7 @@ class Landscape:
             road.paint(
                 canvas, time=time, zoom=projection.zoom, shift=projection.shift, sway=self._sway
             )
-        if terrain == "sea" and index == len(self._layers) - 2:
+        if terrain == "sea" and self.mood.sun and index == len(self._layers) - 2:
             level = float(yuv(rgb(self.mood.light))[0])
             self._glitter.paint(
                 canvas, time=time, sun_x=self._light.x, horizon=self._horizon, level=level
@@ -224,11 +228,16 @@ class Landscape:
 
 
 def _fill(
-    part: Floats, edge: Floats, haze: Floats, depth: float, ends: tuple[float, float]
+    part: Floats,
+    edges: tuple[Floats, ...],
+    haze: Floats,
+    depth: float,
+    ends: tuple[float, float],
 ) -> None:
-    """Fill *part* below *edge* with a gradient over *depth* rows that starts at *haze*.
+    """Fill *part* below its *edges* with a gradient over *depth* rows that starts at *haze*.
 
-    In place throughout: allocating arrays of this size would take longer than the sums.
+    Each of *edges* has an equal share of every sample. In place throughout: allocating arrays
+    of this size would take longer than the sums.
     """
     start, end = ends
     rows = np.arange(len(part), dtype=np.float32)[:, None] + 0.5
@@ -237,14 +246,30 @@ def _fill(
     np.clip(fill, 0, 1, out=fill)
     fill *= np.float32(end - start)
     fill += np.float32(start)
-    solid = min(len(part), max(0, int(edge.max()) + 1))
+    solid = min(len(part), max(0, int(max(edge.max() for edge in edges)) + 1))
     part[solid:] = fill[solid:]
-    cover = rows[:solid] - (edge - np.float32(0.5))
-    np.clip(cover, 0, 1, out=cover)
+    cover = _cover_below(rows[:solid], edges[0])
+    for edge in edges[1:]:
+        cover += _cover_below(rows[:solid], edge)
+    cover *= np.float32(1 / len(edges))
     outline = fill[:solid]
     outline -= part[:solid]
     outline *= cover
     part[:solid] += outline
+
+
+def _cover_below(rows: Floats, edge: Floats) -> Floats:
+    """Return the share of each pixel, 0 to 1, that is below *edge*."""
+    cover = rows - (edge - np.float32(0.5))
+    return np.clip(cover, 0, 1, out=cover)
+
+
+def _smooth(edge: Floats, reach: int) -> Floats:
+    """Return the mean of *edge* over *reach* columns to either side."""
+    padded = np.pad(edge.astype(np.float64), (reach + 1, reach), "edge")
+    total = np.cumsum(padded)
+    mean = (total[2 * reach :] - total[: -2 * reach]) / (2 * reach)
+    return mean[: len(edge)].astype(np.float32)
 
 
 def _halve_columns(columns: Floats) -> Floats:
@@ -252,19 +277,17 @@ def _halve_columns(columns: Floats) -> Floats:
     return (columns[0::2] + columns[1::2]) * np.float32(0.25)
 
 
-def _draw_shadow(plane: Floats, edge: Floats, *, strength: float) -> None:
-    """Draw the shadow of a layer on what is behind its *edge*."""
-    reach = SHADOW_REACH * plane.shape[0]
-    top = max(0, int(edge.min() - reach))
-    low = min(plane.shape[0], int(edge.max()) + 1)
-    if top >= low:
+def _draw_shadow(plane: Floats, edge: Floats, *, reach: float, low: float, strength: float) -> None:
+    """Draw a shadow, *reach* rows long, above *edge* and down to row *low*."""
+    top, until = max(0, int(edge.min() - reach)), min(plane.shape[0], int(low) + 1)
+    if top >= until:
         return
-    rows = np.arange(top, low, dtype=np.float32)[:, None] + 0.5
+    rows = np.arange(top, until, dtype=np.float32)[:, None] + 0.5
     close = rows - (edge - np.float32(reach))
     close *= np.float32(1 / reach)
     np.clip(close, 0, 1, out=close)
     close *= close
     close *= np.float32(strength)
-    part = plane[top:low]
+    part = plane[top:until]
     close *= part - np.float32(BLACK_LEVEL)
     part -= close

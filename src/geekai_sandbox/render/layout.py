@@ -6,7 +6,6 @@ Both are labelled as a preview. The subclasses decide when an element is visible
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Final, Protocol, Self
@@ -24,8 +23,9 @@ from geekai_sandbox.render.headline import (
     split_headline,
 )
 from geekai_sandbox.render.lines import normalize_text
-from geekai_sandbox.render.moods import MOODS
+from geekai_sandbox.render.moods import find_mood
 from geekai_sandbox.render.overlay import FadeInterval, Scrim, ScrimShape, TextSprite
+from geekai_sandbox.render.ratios import name_ratio
 from geekai_sandbox.render.shaping import is_rtl
 from geekai_sandbox.render.typesetter import Mask, Typesetter, raqm_available
 
@@ -69,7 +69,7 @@ class Backdrop:
     @classmethod
     def for_landscape(cls, mood: str) -> Self:
         """Return the backdrop of a rendered landscape."""
-        palette = MOODS[mood]
+        palette = find_mood(mood)
         dark = rgb(palette.layer_colours[-1])
         return cls(
             top_tint=yuv(mix(rgb(palette.sky[0]), dark, 0.55)),
@@ -100,6 +100,8 @@ class Layout(ABC):
         self._scrims: list[Scrim] = []
         text = normalize_text(page.prompt[: 4 * MAX_CHARACTERS])[:MAX_CHARACTERS]
         self.typeset = self._display.can_set(text)
+        # Of the whole prompt: a line that begins with a name in Latin letters turns nothing.
+        self._rtl = is_rtl(text)
         self._place_top_row()
         self._floor = self._place_footer()
         self._place_prompt(text)
@@ -152,8 +154,9 @@ class Layout(ABC):
         opacity: float = 1.0,
         tracking: float = 0.0,
         rise: float = 0.0,
+        rtl: bool | None = None,
     ) -> None:
-        mask = typesetter.rasterize(line, size, tracking=tracking)
+        mask = typesetter.rasterize(line, size, tracking=tracking, rtl=rtl)
         sprite = TextSprite(
             mask, x=x, y=baseline, colour=PAPER, opacity=opacity, fade=fade, rise=rise
         )
@@ -207,12 +210,7 @@ class Layout(ABC):
         return tuple("   ".join(parts[start:]) for start in range(len(parts) + 1))
 
     def _ratio_text(self) -> str:
-        page = self._page
-        common = math.gcd(page.width, page.height)
-        across, down = page.width // common, page.height // common
-        # Above 64, the quotient of a ratio is clearer than its two numbers.
-        exact = max(across, down) <= 64
-        return f"{across}:{down}" if exact else f"{page.width / page.height:.2f}:1"
+        return name_ratio(self._page.width, self._page.height)
 
     def _size_text(self) -> str:
         return f"{self._page.width} × {self._page.height}"
@@ -292,9 +290,7 @@ class Layout(ABC):
     def _place_blocks(self, blocks: list[TextBlock], *, gap: int) -> None:
         """Place *blocks* one above the other, ending at the footer."""
         top = self._floor - sum(block.height for block in blocks) - gap * (len(blocks) - 1)
-        self._shade_bottom(
-            top, mirrored=any(is_rtl(block.lines[0]) for block in blocks if block.lines)
-        )
+        self._shade_bottom(top, mirrored=self._rtl)
         entrance, y = 0, top
         for depth, block in enumerate(blocks):
             for line in block.lines:
@@ -310,13 +306,14 @@ class Layout(ABC):
                     fade=self._fade_interval(start, 1.0),
                     opacity=1.0 if depth == 0 else 0.90,
                     rise=block.size * 0.30,
+                    rtl=self._rtl,
                 )
                 entrance += 1
             y += gap
 
     def _line_start(self, line: str, size: int) -> float:
-        if is_rtl(line):
-            return self._page.width - self._margin - self._display.width(line, size)
+        if self._rtl:
+            return self._page.width - self._margin - self._display.width(line, size, rtl=True)
         return self._margin
 
     def _show_missing_font_notice(self, text: str) -> None:

@@ -1,5 +1,9 @@
 """The colour palettes of the landscapes: sky, light, and six layers each.
 
+A mood is named by a place, then by its light and its weather where they are not the place's
+own: "sea", "sea-night", "city-night-grey". MOODS are those chosen by eye; `find_mood` makes
+the others too, by mixing the palettes of a place and of a light.
+
 The colours of a palette belong together and were chosen by eye; after changing one, check
 the result on a bright and on a dark screen. The nearest layer must be dark enough for
 light text, and the top of the sky for a small label (tests measure both).
@@ -7,11 +11,15 @@ light text, and the top of the sky for a small label (tests measure both).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-Terrain = Literal["meadow", "road", "mountain", "sea", "dunes", "forest", "city", "hills"]
+Terrain = Literal[
+    "meadow", "road", "mountain", "sea", "dunes", "forest", "city", "hills", "backdrop"
+]
 Weather = Literal["motes", "snow", "fireflies"]
+Layers = tuple[str, str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +28,15 @@ class Mood:
 
     terrain: Terrain
     sky: tuple[str, ...]
-    layer_colours: tuple[str, str, str, str, str, str]
+    layer_colours: Layers
     haze: str
     light: str
     particle: str
     weather: Weather = "motes"
     night: bool = False
     aurora: bool = False
+    sun: bool = True
+    """Whether the sun, or the moon and the stars, are visible."""
     minor: bool = False
     """Whether its sound is in a minor key."""
 
@@ -131,4 +141,139 @@ MOODS: Final[dict[str, Mood]] = {
         light="#FFF8EC",
         particle="#FFE7E0",
     ),
+    "backdrop": Mood(
+        "backdrop",
+        sky=("#68717B", "#949BA2", "#B3B8BC"),
+        layer_colours=("#A6ACB2", "#8D949B", "#727A82", "#565F67", "#3C444C", "#252B32"),
+        haze="#B9BDC1",
+        light="#F4F4F2",
+        particle="#FFFFFF",
+        sun=False,
+    ),
+    "backdrop-dusk": Mood(
+        "backdrop",
+        sky=("#5E5560", "#8F7C80", "#B79F97"),
+        layer_colours=("#A88F8B", "#8C7678", "#6F5D63", "#53464E", "#393138", "#241F25"),
+        haze="#BFA59B",
+        light="#FFEBDA",
+        particle="#FFE9D6",
+        sun=False,
+    ),
+    "backdrop-night": Mood(
+        "backdrop",
+        sky=("#0D1017", "#1A1F2A", "#2A303D"),
+        layer_colours=("#272D39", "#202631", "#191E28", "#13171F", "#0D1017", "#080A0F"),
+        haze="#2F3644",
+        light="#C9D2E4",
+        particle="#C9D2E4",
+        night=True,
+        sun=False,
+        minor=True,
+    ),
 }
+
+BACKDROP: Final = "backdrop"
+"""For a prompt that names no place: grey paper, without a sun or weather."""
+
+MOUNTAINS: Final = "mountains"
+
+PLACES: Final = frozenset(
+    {"meadow", "road", "sea", "desert", "forest", "city", "rose", MOUNTAINS, BACKDROP}
+)
+
+_NAMES: Final = {
+    "mountains-dusk": "sunset",
+    "mountains-night": "night",
+    "mountains-snow": "snow",
+    "forest-aurora": "aurora",
+    "city-dusk": "city",
+}
+"""Moods that have a palette, and a name, of their own."""
+
+_OVERCAST: Final = Mood(
+    "hills",
+    sky=("#46515C", "#737F8A", "#A3ACB2"),
+    layer_colours=("#8C979F", "#6F7B85", "#56636E", "#3F4C57", "#2A353F", "#171F27"),
+    haze="#A9B2B7",
+    light="#D5DADD",
+    particle="#C9D2D8",
+    sun=False,
+    minor=True,
+)
+
+_LIGHTS: Final[dict[str, tuple[Mood, float]]] = {
+    "night": (MOODS["night"], 0.85),
+    "dusk": (MOODS["sunset"], 0.75),
+    "aurora": (MOODS["aurora"], 0.85),
+    "snow": (MOODS["snow"], 0.85),
+    "grey": (_OVERCAST, 0.70),
+}
+"""The palette of each light and weather, and its share in the colours of a place."""
+
+
+def name_mood(place: str, *, light: str | None, weather: str | None) -> str:
+    """Return the name of the mood of *place*, one of PLACES.
+
+    *light* is night, dusk, aurora or day, *weather* snow, grey or snow-grey; None is the
+    place's own.
+    """
+    if place == BACKDROP:
+        return f"{place}-{light}" if light in ("night", "dusk") else place
+    # Only a city has a light of its own that is not the day's.
+    shown = None if light == "day" and (place != "city" or weather) else light
+    name = "-".join(part for part in (place, shown, weather) if part)
+    return _NAMES.get(name, name)
+
+
+@functools.cache
+def find_mood(name: str) -> Mood:
+    """Return the mood that `name_mood` names; KeyError if there is none."""
+    if name in MOODS:
+        return MOODS[name]
+    place, *conditions = name.split("-")
+    mood = _daylight(place) if place == MOUNTAINS or "day" in conditions else MOODS[place]
+    for condition in conditions:
+        if condition == "snow" and (mood.night or "dusk" in conditions):
+            mood = replace(mood, weather="snow")
+        elif condition == "grey" and mood.night:
+            mood = replace(mood, sun=False)
+        elif condition != "day":
+            mood = _relight(mood, condition)
+    return mood
+
+
+def _daylight(place: str) -> Mood:
+    """Return the bright, cool palette of snow, without snow, on the terrain of *place*."""
+    terrain = "mountain" if place == MOUNTAINS else MOODS[place].terrain
+    return replace(MOODS["snow"], terrain=terrain, weather="motes", minor=False)
+
+
+def _relight(mood: Mood, condition: str) -> Mood:
+    """Return *mood* in the sky, and mixed with the colours, of a light or a weather."""
+    palette, share = _LIGHTS[condition]
+    weather: Weather = "snow" if palette.weather == "snow" else mood.weather
+    if condition == "night" and mood.terrain not in ("city", "sea"):
+        weather = palette.weather
+    windows = mood.particle if mood.terrain == "city" and condition != "snow" else palette.particle
+    return replace(
+        palette,
+        terrain=mood.terrain,
+        layer_colours=_mix_codes(mood.layer_colours, palette.layer_colours, share),
+        particle=windows,
+        weather=weather,
+    )
+
+
+def _mix_codes(codes: Layers, others: Layers, share: float) -> Layers:
+    first, second, third, fourth, fifth, sixth = (
+        _mix_code(code, other, share) for code, other in zip(codes, others, strict=True)
+    )
+    return first, second, third, fourth, fifth, sixth
+
+
+def _mix_code(code: str, other: str, share: float) -> str:
+    levels = (
+        round(int(code[i : i + 2], 16) * (1 - share) + int(other[i : i + 2], 16) * share)
+        for i in (1, 3, 5)
+    )
+    return "#" + "".join(f"{level:02X}" for level in levels)

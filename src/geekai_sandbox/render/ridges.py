@@ -105,6 +105,11 @@ def _towers(layer: Layer, u: Floats, _time: float) -> Floats:
     return roofs.astype(np.float32)
 
 
+def _folds(layer: Layer, u: Floats, _time: float) -> Floats:
+    """Return long even curves, which are no landscape."""
+    return layer.hills(u * 0.55) * 0.6 + 0.5 * np.sin(u * 1.5 + 2.4 * layer.index)
+
+
 OUTLINES: Final[dict[Terrain, Outline]] = {
     "meadow": _hills,
     "road": _hills,
@@ -114,6 +119,7 @@ OUTLINES: Final[dict[Terrain, Outline]] = {
     "dunes": _dunes,
     "forest": _firs,
     "city": _towers,
+    "backdrop": _folds,
 }
 
 BLADES_PER_HEIGHT: Final = (150.0, 96.0, 60.0)

@@ -13,6 +13,8 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from geekai_sandbox.render.bidi import embedding_levels
+
 TATWEEL: Final = "\u0640"
 
 _MIRRORED: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
@@ -39,10 +41,12 @@ def is_rtl(text: str) -> bool:
     return next((kind in ("R", "AL") for kind in kinds if kind in ("R", "AL", "L")), False)
 
 
-def split_by_direction(text: str) -> list[Segment]:
-    """Split *text* by direction, in visual order from the left."""
-    base = int(is_rtl(text))
-    levels = _embedding_levels(text, base)
+def split_by_direction(text: str, *, rtl: bool | None = None) -> list[Segment]:
+    """Split *text* by direction, in visual order from the left.
+
+    *rtl* is the direction of the paragraph that *text* is a line of; if None, its own.
+    """
+    levels = embedding_levels(text, rtl=is_rtl(text) if rtl is None else rtl)
     runs = [
         (level, "".join(c for c, _ in group))
         for level, group in itertools.groupby(
@@ -61,43 +65,6 @@ def _reverse_levels(runs: list[tuple[int, str]], depth: int) -> list[tuple[int, 
         stretch = list(group)
         result += reversed(stretch) if deep else stretch
     return result
-
-
-def _embedding_levels(text: str, base: int) -> list[int]:
-    """Return the embedding level of each character: rules W and N, without explicit marks."""
-    kinds = _bidi_classes(text, base)
-    levels: list[int] = []
-    for i, kind in enumerate(kinds):
-        if kind == "N":
-            before = next((k for k in reversed(kinds[:i]) if k != "N"), "R" if base else "L")
-            after = next((k for k in kinds[i + 1 :] if k != "N"), "R" if base else "L")
-            sides = {"L" if side == "L" else "R" for side in (before, after)}
-            kind = sides.pop() if len(sides) == 1 else ("R" if base else "L")  # noqa: PLW2901
-        levels.append({"L": 2 * base, "R": 1, "D": 2}[kind])
-    return levels
-
-
-def _bidi_classes(text: str, base: int) -> list[str]:
-    """Reduce each character to L, R, D (digits inside right-to-left text) or N (neutral)."""
-    kinds: list[str] = []
-    strong = "R" if base else "L"
-    for c in text:
-        kind = unicodedata.bidirectional(c)
-        if kind in ("R", "AL", "L"):
-            strong = "L" if kind == "L" else "R"
-            kinds.append(strong)
-        elif kind in ("EN", "AN"):
-            kinds.append("L" if kind == "EN" and strong == "L" else "D")
-        elif kind == "NSM" and kinds:
-            kinds.append(kinds[-1])
-        elif kind in ("ES", "CS") and kinds and kinds[-1] == "D":
-            kinds.append("?D")  # a separator belongs to the number if a digit follows
-        else:
-            kinds.append("N")
-    return [
-        kind if kind != "?D" else ("D" if kinds[i + 1 : i + 2] == ["D"] else "N")
-        for i, kind in enumerate(kinds)
-    ]
 
 
 def split_clusters(text: str) -> list[str]:

@@ -36,7 +36,9 @@ def _glow(mood: Mood, light: Light, x: Floats, y: Floats, size: tuple[int, int])
     width, height = size
     away = np.hypot(x - light.x * width, y - light.y * height) / height
     near, far = np.exp(-((away / 0.15) ** 1.1)), np.exp(-((away / 0.48) ** 1.3))
-    return ((0.46 * near + 0.24 * far) * (0.46 if mood.night else 1.0)).astype(np.float32)
+    # Without a sun only the wide part is left, as behind clouds.
+    strength = 0.46 if mood.night else 1.0
+    return (((0.46 * near if mood.sun else 0.0) + 0.24 * far) * strength).astype(np.float32)
 
 
 def _clouds(rng: np.random.Generator, x: Floats, y: Floats, height: int, horizon: float) -> Floats:
@@ -99,7 +101,8 @@ def paint_sky(
     column = ramp([*zip(places, colours, strict=True), (1.0, colours[-1])], y.shape[0])
     sun = rgb(mood.light)
     image = _tint(column[:, None, :], _glow(mood, light, x, y, size), sun)
-    cloud = _clouds(rng, x, y, height, horizon) * (0.18 if mood.night else 0.42)
+    strength = 0.0 if mood.terrain == "backdrop" else 0.18 if mood.night else 0.42
+    cloud = _clouds(rng, x, y, height, horizon) * strength
     image = _tint(image, cloud, sun * 0.8 + colours[-1] * 0.2)
     if mood.aurora:
         image = _tint(image, _aurora(rng, x, y, height, horizon), mix(rgb("#4CF0A8"), sun, 0.25))
@@ -109,6 +112,6 @@ def paint_sky(
         _enlarge(levels[..., 1], width, height, (width // 2, height // 2)),
         _enlarge(levels[..., 2], width, height, (width // 2, height // 2)),
     )
-    if mood.night:
+    if mood.night and mood.sun:
         _draw_stars(canvas, rng, horizon)
     return canvas

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from geekai_sandbox.render.colour import Floats
 from geekai_sandbox.render.encoder import SAMPLE_RATE
-from geekai_sandbox.render.moods import MOODS, Mood
+from geekai_sandbox.render.moods import Mood, find_mood
 from geekai_sandbox.render.noise import make_generator
 
 LOUDNESS: Final = 10 ** (-24 / 20)
@@ -34,7 +34,7 @@ _TAU: Final = 2 * np.pi
 
 def make_ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
     """Return two channels of *samples* samples at 48 kHz, between -1 and 1."""
-    mood = MOODS[mood_name]
+    mood = find_mood(mood_name)
     rng = make_generator(prompt, "sound")
     time = np.arange(samples, dtype=np.float32) / np.float32(SAMPLE_RATE)
     root = _LOWEST * 2 ** (int(rng.integers(-3, 4)) / 12)

@@ -71,11 +71,11 @@ class Typesetter:
         drawn = any(self.stack.face_for(c) for c in text if not c.isspace())
         return drawn and missing <= MISSING_SHARE * len(letters)
 
-    def split_runs(self, line: str) -> list[Run]:
-        """Split *line* into runs from left to right."""
+    def split_runs(self, line: str, *, rtl: bool | None = None) -> list[Run]:
+        """Split *line*, of a paragraph in direction *rtl*, into runs from left to right."""
         return [
             run
-            for segment in split_by_direction(line)
+            for segment in split_by_direction(line, rtl=rtl)
             for run in self._split_segment(segment.text, rtl=segment.rtl)
         ]
 
@@ -114,14 +114,16 @@ class Typesetter:
         spaced = glyph == " " and not face.path.name.startswith(("NotoEmoji", "NotoSerifSC"))
         return (belongs or spaced) and face.has_glyph(glyph)
 
-    def width(self, line: str, size: int, *, tracking: float = 0.0) -> float:
+    def width(
+        self, line: str, size: int, *, tracking: float = 0.0, rtl: bool | None = None
+    ) -> float:
         """Return the advance width of *line* in pixels; *tracking* is added between characters."""
         if tracking:
             return (
                 sum(advance for _, _, advance in self._tracked_advances(line, size, tracking))
                 - tracking
             )
-        return sum(self._advance(run, size) for run in self.split_runs(line))
+        return sum(self._advance(run, size) for run in self.split_runs(line, rtl=rtl))
 
     def estimate_width(self, piece: str, size: int) -> float:
         """Return the width of *piece*, scaled from one measurement at the reference size."""
@@ -144,11 +146,16 @@ class Typesetter:
             for c in run.text
         ]
 
-    def rasterize(self, line: str, size: int, *, tracking: float = 0.0) -> Mask:
-        """Rasterise *line* with a margin that contains every glyph of these faces."""
+    def rasterize(
+        self, line: str, size: int, *, tracking: float = 0.0, rtl: bool | None = None
+    ) -> Mask:
+        """Rasterise *line* with a margin that contains every glyph of these faces.
+
+        *rtl* is the direction of its paragraph; if None, its own.
+        """
         margin = int(size * 0.35) + 2
         up, down = int(size * ASCENT) + margin, int(size * DESCENT) + margin
-        width = int(self.width(line, size, tracking=tracking)) + 1 + 2 * margin
+        width = int(self.width(line, size, tracking=tracking, rtl=rtl)) + 1 + 2 * margin
         image = Image.new("L", (max(2, width), up + down))
         draw = ImageDraw.Draw(image)
         x = float(margin)
@@ -157,7 +164,7 @@ class Typesetter:
                 self._draw_run(draw, Run(run.face, c), size, (x, up))
                 x += advance
         else:
-            for run in self.split_runs(line):
+            for run in self.split_runs(line, rtl=rtl):
                 self._draw_run(draw, run, size, (x, up))
                 x += self._advance(run, size)
         return Mask(np.asarray(image, np.float32) / 255, margin, up)
