@@ -60,10 +60,14 @@ Homography = npt.NDArray[np.float64]
 
 
 def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
-    """Return the centred part of *image* that fills width x height."""
+    """Return the part of *image* that fills width x height.
+
+    Of one that is too high, it is the part around the upper third, where a portrait has its eyes:
+    the middle would begin in the face.
+    """
     scale = max(width / image.width, height / image.height)
     across, down = width / scale, height / scale
-    left, top = (image.width - across) / 2, (image.height - down) / 2
+    left, top = (image.width - across) / 2, max(0.0, image.height / 3 - down / 2)
     return left, top, left + across, top + down
 
 

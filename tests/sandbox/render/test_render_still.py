@@ -71,11 +71,21 @@ def test_the_first_frame_is_the_picture_and_nothing_else(tmp_path: Path) -> None
     assert mean_difference(shown[0], pixels(picture)) < 2.5
 
 
-def test_a_picture_of_another_shape_is_cover_fitted_at_its_centre(tmp_path: Path) -> None:
-    tall = scene("olive", (400, 900))
-    shown = render_shot(tmp_path, PLAN, first=tall)
-    box = (0, (900 - 225) / 2, 400, (900 + 225) / 2)
-    fitted = tall.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((400, 900), (0, 300 - 225 / 2, 400, 300 + 225 / 2)),
+        ((400, 300), (0, 0, 400, 225)),
+        ((900, 400), ((900 - 711) / 2, 0, (900 + 711) / 2, 400)),
+    ],
+    ids=["portrait", "a little too high", "too wide"],
+)
+def test_a_picture_of_another_shape_is_cropped_around_its_upper_third(
+    tmp_path: Path, size: tuple[int, int], box: tuple[float, float, float, float]
+) -> None:
+    picture = scene("olive", size)
+    shown = render_shot(tmp_path, PLAN, first=picture)
+    fitted = picture.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
     assert mean_difference(shown[0], pixels(fitted)) < 3
 
 
