@@ -20,10 +20,11 @@ from geekai_sandbox.render.colour import U8, Floats
 from geekai_sandbox.render.frames import image_to_planes
 from geekai_sandbox.render.scaling import SLACK, Window, find_window, scale_windows
 
-TRACK: Final = 0.16
-"""Fraction of the frame that the camera moves over the full horizontal or vertical axis."""
+TRACK: Final = 0.30
+"""Fraction of the frame that the camera moves over the full horizontal or vertical axis: with half
+of it, as in a preset, what is in the middle crosses a sixth of the frame, or a little more."""
 
-TURN: Final = 0.13
+TURN: Final = 0.30
 """The same for a turn, which also adds perspective."""
 
 MAX_SHIFT: Final = 0.30
@@ -36,12 +37,11 @@ LEAN: Final = 0.16
 """Perspective at the edge of the frame over the full axis of a turn."""
 
 ROLL: Final = math.radians(14)
-ZOOM_IN: Final = 0.42
-ZOOM_OUT: Final = 0.16
-"""Zoom at the two ends of the axis. Zooming out shows the mirrored border of the image."""
+ZOOM: Final = 0.72
+"""Zoom over the full axis: 1.36 for a preset, which is half of it."""
 
-MARGIN: Final = 0.12
-"""Mirrored border on every side, as a fraction of the image."""
+MARGIN: Final = 0.25
+"""Mirrored border on every side, as a fraction of the image, which zooming out shows."""
 
 HEADROOM: Final = 1.25
 """Resolution kept for zooming in, relative to the frame, if the image has it."""
@@ -206,13 +206,21 @@ def homography(pose: Pose, aspect: float) -> Homography:
     cos, sin = math.cos(angle), math.sin(angle)
     spin = np.array([[cos, -sin / aspect, 0.0], [sin * aspect, cos, 0.0], [0.0, 0.0, 1.0]])
     turned = _shift_matrix(x, -y) @ spin @ lean
-    wanted = (
-        1 / (1 + ZOOM_IN * pose.zoom) if pose.zoom >= 0 else 1 - ZOOM_OUT * max(pose.zoom, -1.2)
-    )
+    wanted = 1 / (1 + ZOOM * pose.zoom) if pose.zoom >= 0 else _view_when_out(-pose.zoom)
     reach = _max_reach(turned, wanted, border=MARGIN if pose.zoom < 0 else 0.0)
     return (
         _shift_matrix(0.5, 0.5) @ turned @ _scale_matrix(reach, reach) @ _shift_matrix(-0.5, -0.5)
     )
+
+
+def _view_when_out(zoom: float) -> float:
+    """Return the size of a view that is zoomed out: slower and slower towards the border's end."""
+    limit = 2 * MARGIN
+    return 1 + limit * (1 - math.exp(-ZOOM * zoom / limit * _OUT_GAIN))
+
+
+_OUT_GAIN: Final = 1.8
+"""So that a preset zooms out as far as it zooms in, although the end is near."""
 
 
 def _limit_shift(shift: float) -> float:

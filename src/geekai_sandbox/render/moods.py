@@ -27,6 +27,8 @@ class Mood:
     weather: Weather = "motes"
     night: bool = False
     aurora: bool = False
+    sets: bool = False
+    """Whether its sun is low enough to set within a minute."""
     minor: bool = False
     """Whether its sound is in a minor key."""
 
@@ -55,6 +57,7 @@ MOODS: Final[dict[str, Mood]] = {
         haze="#F3A07A",
         light="#FFF0CF",
         particle="#FFD9A8",
+        sets=True,
     ),
     "sea": Mood(
         "sea",
@@ -121,6 +124,7 @@ MOODS: Final[dict[str, Mood]] = {
         haze="#E39B86",
         light="#FFE9CC",
         particle="#FFD08A",
+        sets=True,
         minor=True,
     ),
     "rose": Mood(

@@ -30,7 +30,7 @@ from geekai_sandbox.render.plan import ImageFormat, ImagePlan
 from geekai_sandbox.render.poster import Poster
 from geekai_sandbox.render.workspace import Workspace
 
-ZOOM_PER_TAKE: Final = 0.25
+ZOOM_PER_TAKE: Final = 0.15
 """Zoom that each further image adds to an input image, on the camera's scale."""
 ZOOMS: Final = 12
 """After so many images, the zooms begin again: closer, an input image has no detail left."""

@@ -96,7 +96,15 @@ class LandscapeScene:
             else (round(plan.width * shrink) & ~1, round(plan.height * shrink) & ~1)
         )
         width, height = self._size
-        self._landscape = Landscape(plan.seed, mood, width=width, height=height, sway=plan.movement)
+        self._landscape = Landscape(
+            plan.seed,
+            mood,
+            width=width,
+            height=height,
+            sway=plan.movement,
+            end=camera_pose(self._camera, movement=plan.movement, progress=1.0),
+            seconds=plan.duration,
+        )
         self._enlarged = shrink < 1.0
         self.backdrop = Backdrop.for_landscape(mood)
 

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import replace
@@ -15,7 +16,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from geekai_sandbox.render.camera import Pose
+from geekai_sandbox.camera_control import PRESETS
+from geekai_sandbox.render.camera import Pose, camera_pose
 from geekai_sandbox.render.fitted_image import FittedImage, homography
 from geekai_sandbox.render.image_scene import InvalidImageError, load_image
 from geekai_sandbox.render.pipeline import render_video
@@ -185,6 +187,30 @@ def test_zoom_comes_closer_or_pulls_back(zoom: float, *, grows: bool) -> None:
     assert size[1] > 1.5 * size[0] if grows else size[1] < 0.85 * size[0]
 
 
+@pytest.mark.parametrize("aspect", [16 / 9, 9 / 16])
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_moves_what_is_in_the_middle_visibly(name: str, aspect: float) -> None:
+    """By a sixth of the frame, to 1.35 of its size, or by five degrees; two at once a bit less."""
+    axes = PRESETS[name]
+    pose = camera_pose(Camera(**axes.model_dump()), movement=1.0, progress=1.0)
+    seen = np.linalg.inv(homography(pose, aspect))
+    middle, right = (seen @ (x, 0.5, 1.0) for x in (0.5, 0.51))
+    moved = np.abs(middle[:2] / middle[2] - 0.5)
+    scale = float((right[0] / right[2] - middle[0] / middle[2]) / 0.01)
+
+    alone = sum(axis != 0 for axis in axes.model_dump().values()) == 1
+    least, zoomed = (1 / 6, 1.35) if alone else (0.1, 1.2)
+
+    if axes.tilt or axes.horizontal:
+        assert moved[0] > least
+    if axes.pan or axes.vertical:
+        assert moved[1] > least
+    if axes.zoom:
+        assert (scale if axes.zoom > 0 else 1 / scale) > zoomed
+    if axes.roll:
+        assert abs(right[1] / right[2] - middle[1] / middle[2]) / aspect > 0.01 * math.sin(0.087)
+
+
 def centre_of_blob(planes_y: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """The centre of a soft white blob on black, to a hundredth of a pixel."""
     light = planes_y.astype(np.float64) - 16
@@ -193,7 +219,7 @@ def centre_of_blob(planes_y: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    "move", [Pose(x=0.1), Pose(zoom=0.1), Pose(1, 0.5, zoom=0.6), Pose(zoom=-1)]
+    "move", [Pose(x=0.1), Pose(zoom=0.1), Pose(0.5, 0.25, zoom=0.3), Pose(zoom=-0.5)]
 )
 @pytest.mark.parametrize("detail", [1.0, 1.21])
 def test_the_slowest_move_has_no_steps(move: Pose, detail: float) -> None:
