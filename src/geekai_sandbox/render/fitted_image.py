@@ -18,6 +18,7 @@ from geekai_sandbox.render.camera import Pose
 from geekai_sandbox.render.canvas import Planes
 from geekai_sandbox.render.colour import U8, Floats
 from geekai_sandbox.render.frames import image_to_planes
+from geekai_sandbox.render.plan import Camera
 from geekai_sandbox.render.scaling import SLACK, Window, find_window, scale_windows
 
 TRACK: Final = 0.30
@@ -81,9 +82,9 @@ class _Canvas:
     """Each with `PADDING` beyond the border."""
 
     @classmethod
-    def make(cls, planes: Planes) -> Self:
+    def make(cls, planes: Planes, margin: float) -> Self:
         height, width = planes.y.shape
-        border = _round_even(width * MARGIN), _round_even(height * MARGIN)
+        border = 2 * round(width * margin / 2), 2 * round(height * margin / 2)
 
         def pad(plane: U8, step: int) -> U8:
             across, down = border[0] // step + PADDING, border[1] // step + PADDING
@@ -104,9 +105,15 @@ class _Canvas:
 
 
 class FittedImage:
-    """A cover-fitted image with a mirrored border, from which any view can be rendered."""
+    """A cover-fitted image with a mirrored border, from which any view can be rendered.
 
-    def __init__(self, image: Image.Image, width: int, height: int) -> None:
+    A *margin* of 0 is enough for a camera that does not zoom out, and a view is cut faster from
+    less.
+    """
+
+    def __init__(
+        self, image: Image.Image, width: int, height: int, *, margin: float = MARGIN
+    ) -> None:
         self._frame = (width, height)
         box = cover_box(image, width, height)
         detail = min(HEADROOM, max(1.0, (box[2] - box[0]) / width))
@@ -122,7 +129,10 @@ class FittedImage:
             if detail == 1.0
             else image_to_planes(finer.resize(scaled_size(detail), Image.Resampling.LANCZOS))
         )
-        self._canvases = _Canvas.make(planes), _Canvas.make(image_to_planes(finer))
+        self._canvases = (
+            _Canvas.make(planes, margin),
+            _Canvas.make(image_to_planes(finer), margin),
+        )
 
     def render_view(self, pose: Pose) -> Planes:
         """Return the frame that the camera sees in *pose*."""
@@ -175,6 +185,11 @@ class FittedImage:
         planes = self.exact
         rows = [plane[int(first * len(plane)) : max(1, int(last * len(plane)))] for plane in planes]
         return np.array([part.mean() for part in rows], np.float32)
+
+
+def margin_of(camera: Camera) -> float:
+    """Return the margin that the views of *camera* need."""
+    return MARGIN if camera.zoom < 0 else 0.0
 
 
 def _round_even(length: float) -> int:

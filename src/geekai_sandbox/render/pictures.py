@@ -94,7 +94,7 @@ class _Background:
         image = load_image(folder / plan.image, field="image")
         # For one of our posters, the image below its text: the new poster adds its own text.
         bare = decode_background(folder / plan.image) or image
-        self._shot = Shot(bare, None, width=plan.width, height=plan.height)
+        self._shot = Shot(bare, None, width=plan.width, height=plan.height, margin=0.0)
         top, bottom = self._shot.edge_tints()
         self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True)
 

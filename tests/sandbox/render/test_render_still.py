@@ -211,6 +211,17 @@ def test_a_preset_moves_what_is_in_the_middle_visibly(name: str, aspect: float) 
         assert abs(right[1] / right[2] - middle[1] / middle[2]) / aspect > 0.01 * math.sin(0.087)
 
 
+@pytest.mark.parametrize(("zoom", "factor"), [(5.0, 1.3**2), (-5.0, 1 / 1.3**2)])
+def test_a_film_zooms_to_where_its_camera_is_told(
+    tmp_path: Path, zoom: float, factor: float
+) -> None:
+    plan = replace(PLAN, width=1280, height=720, fps=3, camera=Camera(zoom=zoom))
+    shown = render_shot(tmp_path, plan, first=scene("teal", (1280, 720)))
+    before, after = (int((frame.min(axis=2) > 200).sum()) for frame in (shown[0], shown[-1]))
+
+    assert after > factor * before if zoom > 0 else after < factor * before
+
+
 def centre_of_blob(planes_y: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """The centre of a soft white blob on black, to a hundredth of a pixel."""
     light = planes_y.astype(np.float64) - 16
