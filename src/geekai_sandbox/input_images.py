@@ -11,7 +11,7 @@ import binascii
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from .errors import ApiError, validation_error
 
@@ -27,7 +27,7 @@ FindBytes = Callable[[str], bytes | None]
 
 @dataclass(frozen=True, slots=True)
 class InputImage:
-    """An image whose header is valid for its format. Sides are in pixels."""
+    """An image whose header is valid for its format. Sides are in pixels, of the image upright."""
 
     content: bytes
     suffix: str
@@ -81,7 +81,23 @@ def _inspect_header(content: bytes, name: str) -> InputImage:
         raise validation_error(
             message=f"{name} is {width}x{height}; the sandbox accepts up to 64 megapixels."
         )
+    if _lies_on_its_side(content):
+        width, height = height, width
     return InputImage(content, signature.suffix, width, height)
+
+
+def _lies_on_its_side(content: bytes) -> bool:
+    """Return whether the metadata of a photograph turns it by a quarter, as phones do."""
+    found = TIFF_HEADER.search(content, 0, MAX_EXIF_END)
+    if found is None:
+        return False
+    order: Literal["little", "big"] = "little" if found["order"] == b"II" else "big"
+    start = found.start("order") + int.from_bytes(found["first"], order)
+    entries = int.from_bytes(content[start : start + 2], order)
+    for at in range(start + 2, start + 2 + 12 * min(entries, MAX_EXIF_ENTRIES), 12):
+        if int.from_bytes(content[at : at + 2], order) == ORIENTATION:
+            return int.from_bytes(content[at + 8 : at + 10], order) in QUARTER_TURNS
+    return False
 
 
 def _too_large_error(name: str) -> ApiError:
@@ -104,6 +120,15 @@ JPEG_SEGMENT: Final = re.compile(rb"\xff+[^\xff](..)", re.DOTALL)
 JPEG_FRAME: Final = re.compile(
     rb"\xff+[\xc0-\xc3\xc5-\xc7\xc9-\xcb\xcd-\xcf]...(..)(..)", re.DOTALL
 )
+
+# The metadata of a JPEG or PNG is a TIFF (Exif 2.32, 4.5.2), near the beginning of the file.
+TIFF_HEADER: Final = re.compile(
+    rb"(?:Exif\0\0|eXIf)(?:(?=II\*\0|MM\0\*)(?P<order>II|MM))..(?P<first>.{4})", re.DOTALL
+)
+MAX_EXIF_END: Final = 128 * 1024
+MAX_EXIF_ENTRIES: Final = 200
+ORIENTATION: Final = 0x0112
+QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 
 # The three kinds of WebP (Google's container specification): extended, lossless, lossy.
 WEBP_EXTENDED: Final = re.compile(rb".{12}VP8X.{8}(.{3})(.{3})", re.DOTALL)

@@ -6,6 +6,7 @@ can be rendered is accepted.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -41,6 +42,14 @@ def read_aspect_ratio(fields: FieldReader, image: InputImage | None, *, default:
             message="aspect_ratio must be width:height from 1:4 to 4:1, or adaptive."
         )
     return width / height
+
+
+def limit_pixels(width: float, height: float) -> tuple[float, float]:
+    """Return the sides as they are, or even and smaller by one factor to be within MAX_PIXELS."""
+    shrink = math.sqrt(MAX_PIXELS / (width * height))
+    if shrink >= 1:
+        return width, height
+    return 2 * int(width * shrink / 2), 2 * int(height * shrink / 2)
 
 
 def validate_size(width: float, height: float, *, subject: str) -> tuple[int, int]:

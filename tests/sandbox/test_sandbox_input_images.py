@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
+from PIL.ExifTags import Base as ExifTag
 
 from geekai_sandbox.errors import ApiError
 from geekai_sandbox.input_images import MAX_IMAGE_BYTES, InputImage, read_input_image
@@ -56,6 +57,23 @@ def test_the_sides_of_a_picture_are_read_from_its_header(content: bytes, suffix:
 
     assert (image.suffix, image.width, image.height) == (suffix, 301, 200)
     assert image.content == content
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_the_sides_of_a_photograph_are_those_of_it_upright(
+    kind: str, order: str, turn: int
+) -> None:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[ExifTag.Make], exif[ExifTag.Orientation] = "a phone", turn
+    content = encode_image(kind, exif=exif)
+
+    image = read_image(data_uri(content))
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+
+    assert (image.width, image.height) == upright.size
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])

@@ -59,6 +59,7 @@ def test_unsaid_things_are_geekais_defaults_at_720p() -> None:
 
 
 PORTRAIT = InputImage(b"", "png", 600, 801)
+WIDE = InputImage(b"", "png", 2000, 1000)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,10 @@ PORTRAIT = InputImage(b"", "png", 600, 801)
         ({"aspect_ratio": "adaptive", "input_image": PORTRAIT}, (720, 962)),
         ({"aspect_ratio": "keep_ratio", "input_image": PORTRAIT, "resolution": "480p"}, (480, 640)),
         ({"aspect_ratio": "16:9", "input_image": PORTRAIT}, (1280, 720)),
-        ({"input_image": PORTRAIT}, (1280, 720)),
+        ({"input_image": PORTRAIT}, (720, 962)),
+        ({"input_image": PORTRAIT, "resolution": "1080p"}, (1080, 1442)),
+        ({"input_image": PORTRAIT, "size": "1280x720"}, (1280, 720)),
+        ({"input_image": WIDE, "resolution": "4k"}, (4072, 2036)),
     ],
     ids=str,
 )

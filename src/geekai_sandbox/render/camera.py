@@ -50,10 +50,10 @@ def ease_in_out(progress: float) -> float:
 
 
 _MOVES: Final = (
-    Camera(horizontal=1.3, vertical=0.4, zoom=3.4),
-    Camera(horizontal=3.4, vertical=0.3, zoom=1.4),
-    Camera(horizontal=0.5, vertical=2.2, zoom=2.2),
-    Camera(horizontal=2.0, vertical=-1.4, zoom=4.4),
+    Camera(horizontal=0.7, vertical=0.2, zoom=2.0),
+    Camera(horizontal=1.8, vertical=0.2, zoom=0.8),
+    Camera(horizontal=0.3, vertical=1.2, zoom=1.3),
+    Camera(horizontal=1.1, vertical=-0.8, zoom=2.6),
 )
 """The camera of each take in turn where the request has none: first a slow push that drifts."""
 

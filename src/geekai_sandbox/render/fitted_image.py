@@ -18,12 +18,14 @@ from geekai_sandbox.render.camera import Pose
 from geekai_sandbox.render.canvas import Planes
 from geekai_sandbox.render.colour import U8, Floats
 from geekai_sandbox.render.frames import image_to_planes
+from geekai_sandbox.render.plan import Camera
 from geekai_sandbox.render.scaling import SLACK, Window, find_window, scale_windows
 
-TRACK: Final = 0.16
-"""Fraction of the frame that the camera moves over the full horizontal or vertical axis."""
+TRACK: Final = 0.30
+"""Fraction of the frame that the camera moves over the full horizontal or vertical axis: with half
+of it, as in a preset, what is in the middle crosses a sixth of the frame, or a little more."""
 
-TURN: Final = 0.13
+TURN: Final = 0.30
 """The same for a turn, which also adds perspective."""
 
 MAX_SHIFT: Final = 0.30
@@ -36,12 +38,11 @@ LEAN: Final = 0.16
 """Perspective at the edge of the frame over the full axis of a turn."""
 
 ROLL: Final = math.radians(14)
-ZOOM_IN: Final = 0.42
-ZOOM_OUT: Final = 0.16
-"""Zoom at the two ends of the axis. Zooming out shows the mirrored border of the image."""
+ZOOM: Final = 0.72
+"""Zoom over the full axis: 1.36 for a preset, which is half of it."""
 
-MARGIN: Final = 0.12
-"""Mirrored border on every side, as a fraction of the image."""
+MARGIN: Final = 0.25
+"""Mirrored border on every side, as a fraction of the image, which zooming out shows."""
 
 HEADROOM: Final = 1.25
 """Resolution kept for zooming in, relative to the frame, if the image has it."""
@@ -60,10 +61,14 @@ Homography = npt.NDArray[np.float64]
 
 
 def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float, float, float]:
-    """Return the centred part of *image* that fills width x height."""
+    """Return the part of *image* that fills width x height.
+
+    Of one that is too high, it is the part around the upper third, where a portrait has its eyes:
+    the middle would begin in the face.
+    """
     scale = max(width / image.width, height / image.height)
     across, down = width / scale, height / scale
-    left, top = (image.width - across) / 2, (image.height - down) / 2
+    left, top = (image.width - across) / 2, max(0.0, image.height / 3 - down / 2)
     return left, top, left + across, top + down
 
 
@@ -77,9 +82,9 @@ class _Canvas:
     """Each with `PADDING` beyond the border."""
 
     @classmethod
-    def make(cls, planes: Planes) -> Self:
+    def make(cls, planes: Planes, margin: float) -> Self:
         height, width = planes.y.shape
-        border = _round_even(width * MARGIN), _round_even(height * MARGIN)
+        border = 2 * round(width * margin / 2), 2 * round(height * margin / 2)
 
         def pad(plane: U8, step: int) -> U8:
             across, down = border[0] // step + PADDING, border[1] // step + PADDING
@@ -100,9 +105,15 @@ class _Canvas:
 
 
 class FittedImage:
-    """A cover-fitted image with a mirrored border, from which any view can be rendered."""
+    """A cover-fitted image with a mirrored border, from which any view can be rendered.
 
-    def __init__(self, image: Image.Image, width: int, height: int) -> None:
+    A *margin* of 0 is enough for a camera that does not zoom out, and a view is cut faster from
+    less.
+    """
+
+    def __init__(
+        self, image: Image.Image, width: int, height: int, *, margin: float = MARGIN
+    ) -> None:
         self._frame = (width, height)
         box = cover_box(image, width, height)
         detail = min(HEADROOM, max(1.0, (box[2] - box[0]) / width))
@@ -118,7 +129,10 @@ class FittedImage:
             if detail == 1.0
             else image_to_planes(finer.resize(scaled_size(detail), Image.Resampling.LANCZOS))
         )
-        self._canvases = _Canvas.make(planes), _Canvas.make(image_to_planes(finer))
+        self._canvases = (
+            _Canvas.make(planes, margin),
+            _Canvas.make(image_to_planes(finer), margin),
+        )
 
     def render_view(self, pose: Pose) -> Planes:
         """Return the frame that the camera sees in *pose*."""
@@ -173,6 +187,11 @@ class FittedImage:
         return np.array([part.mean() for part in rows], np.float32)
 
 
+def margin_of(camera: Camera) -> float:
+    """Return the margin that the views of *camera* need."""
+    return MARGIN if camera.zoom < 0 else 0.0
+
+
 def _round_even(length: float) -> int:
     return max(2, round(length) & ~1)
 
@@ -202,13 +221,21 @@ def homography(pose: Pose, aspect: float) -> Homography:
     cos, sin = math.cos(angle), math.sin(angle)
     spin = np.array([[cos, -sin / aspect, 0.0], [sin * aspect, cos, 0.0], [0.0, 0.0, 1.0]])
     turned = _shift_matrix(x, -y) @ spin @ lean
-    wanted = (
-        1 / (1 + ZOOM_IN * pose.zoom) if pose.zoom >= 0 else 1 - ZOOM_OUT * max(pose.zoom, -1.2)
-    )
+    wanted = 1 / (1 + ZOOM * pose.zoom) if pose.zoom >= 0 else _view_when_out(-pose.zoom)
     reach = _max_reach(turned, wanted, border=MARGIN if pose.zoom < 0 else 0.0)
     return (
         _shift_matrix(0.5, 0.5) @ turned @ _scale_matrix(reach, reach) @ _shift_matrix(-0.5, -0.5)
     )
+
+
+def _view_when_out(zoom: float) -> float:
+    """Return the size of a view that is zoomed out: slower and slower towards the border's end."""
+    limit = 2 * MARGIN
+    return 1 + limit * (1 - math.exp(-ZOOM * zoom / limit * _OUT_GAIN))
+
+
+_OUT_GAIN: Final = 1.8
+"""So that a preset zooms out as far as it zooms in, although the end is near."""
 
 
 def _limit_shift(shift: float) -> float:

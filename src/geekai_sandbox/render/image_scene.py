@@ -155,12 +155,16 @@ class Shot:
         *,
         width: int,
         height: int,
+        margin: float,
         background: Image.Image | None = None,
     ) -> None:
-        self._first = FittedImage(image, width, height)
+        self._first = FittedImage(image, width, height, margin=margin)
+        # A camera that comes closer is farther away from the tail before it arrives there.
         self._tail = FittedImage(tail, width, height) if tail is not None else None
         self._background = (
-            FittedImage(background, width, height) if background is not None else self._first
+            FittedImage(background, width, height, margin=margin)
+            if background is not None
+            else self._first
         )
 
     def paint(

@@ -7,34 +7,60 @@ show streaks under every peak.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import re
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from geekai_sandbox.render.camera import Pose
+from geekai_sandbox.render.camera import Pose, smootherstep
 from geekai_sandbox.render.canvas import Canvas, Planes
-from geekai_sandbox.render.colour import BLACK_LEVEL, Floats, mix, rgb, yuv
+from geekai_sandbox.render.colour import BLACK_LEVEL, CHROMA_ZERO, Floats, mix, rgb, yuv
 from geekai_sandbox.render.moods import Mood, find_mood
 from geekai_sandbox.render.noise import Noise, make_generator
 from geekai_sandbox.render.ridges import OUTLINES, Layer, grass_height
 from geekai_sandbox.render.scenery import Birds, Glitter, Particles, Projection, Road, draw_windows
-from geekai_sandbox.render.sky import Light, paint_sky
+from geekai_sandbox.render.sky import KEY_SECONDS, LOWEST_VALLEY, Light, Sky, View
 
 TRACK: Final = 0.42
-"""Frame heights that the nearest layer moves over the camera's full horizontal axis."""
+"""Frame widths that the nearest layer moves over the camera's full horizontal axis."""
 
-CRANE: Final = 0.13
-"""The same for the vertical axis."""
+CRANE: Final = 0.26
+"""Frame heights that it moves over the full vertical axis."""
 
-TURN: Final = 0.16
-"""Frame heights that everything moves over the full axis of a turn."""
+TURN: Final = 0.36
+"""Fraction of the frame that everything moves over the full axis of a turn: more than a sixth for
+a preset, which is half of it."""
+
+ZOOM: Final = 0.72
+"""Zoom of the sky over the full axis, on top of 1: 1.36 for a preset."""
+
+CLOSER: Final = 0.30
+"""The further zoom of the nearest layer."""
+
+SET_SECONDS: Final = 50.0
+"""Seconds in which the sun sets or rises, so that in a minute there is time for what follows."""
+
+DARKEN: Final = 0.55
+"""Share of the light that the land loses meanwhile; lit windows keep theirs."""
+
+DAWN: Final = 0.08
+"""Height above the horizon at which a rising sun begins, in frame heights: behind the peaks."""
 
 SHADOW_STRENGTH: Final = 0.20
 """Share of the light that a layer's shadow takes at its edge."""
 
 SHADOW_REACH: Final = 0.030
 """Length of the shadow, in frame heights."""
+
+TEXT_ROW: Final = 0.12
+"""Fraction of the height above which the sun would be behind the top row of text."""
+
+RISING: Final = re.compile(
+    r"sunrise|\bdawn\b|amanecer|\baube\b|sonnenaufgang|рассвет|日出|朝霞|朝日|일출|شروق|זריחה", re.I
+)
+"""A sun that does not set, in the palette of one that does."""
 
 _DAY_BIRDS: Final = frozenset({"meadow", "sea", "dunes", "hills", "road"})
 
@@ -59,7 +85,18 @@ class _PlacedLayer:
 class Landscape:
     """The scene of one prompt at one size (both sides even); paints the frame of any time."""
 
-    def __init__(self, prompt: str, mood: str, *, width: int, height: int, sway: float) -> None:
+    def __init__(
+        self,
+        prompt: str,
+        mood: str,
+        *,
+        width: int,
+        height: int,
+        sway: float,
+        end: Pose | None = None,
+        seconds: float = 0.0,
+    ) -> None:
+        """*end* is the last pose of the camera, and *seconds* the length of the video."""
         self.mood: Mood = find_mood(mood)
         self._size = (width, height)
         self._sway = sway
@@ -67,9 +104,16 @@ class Landscape:
         tall = height > width
         self._horizon = 0.52 if tall else 0.47
         self._light = self._place_light(rng, tall=tall)
+        self._path = self._choose_path(prompt)
         self._layers = self._place_layers(rng)
-        self._sky = paint_sky(
-            self.mood, rng, size=self._size, horizon=self._horizon, light=self._light
+        keys = math.ceil(seconds / KEY_SECONDS) + 1 if self._path[0] != self._path[1] else 1
+        self._sky = Sky(
+            self.mood,
+            rng,
+            size=self._size,
+            horizon=self._horizon,
+            lights=[self._light_at(KEY_SECONDS * key) for key in range(keys)],
+            views=[View(), _sky_view(end or Pose())],
         )
         self._particles, self._birds, self._glitter = (
             Particles(rng, self.mood),
@@ -88,7 +132,22 @@ class Landscape:
             else 0.5 + (0.22 + offset_x) * (1 if rng.random() < 0.75 else -0.4)
         )
         # Always below the top row of text.
-        return Light(x, max(self._horizon - lift, radius + 0.12), radius)
+        return Light(x, max(self._horizon - lift, radius + TEXT_ROW), radius)
+
+    def _choose_path(self, prompt: str) -> tuple[float, float]:
+        """Return the heights at which the sun begins and ends; a moon stands still."""
+        light = self._light
+        if not self.mood.sets:
+            return light.y, light.y
+        if RISING.search(prompt):
+            return max(light.y, self._horizon - DAWN), light.y
+        return light.y, self._horizon + LOWEST_VALLEY + light.radius
+
+    def _light_at(self, time: float) -> Light:
+        begin, end = self._path
+        y = begin + (end - begin) * min(1.0, time * self._sway / SET_SECONDS)
+        dusk = smootherstep((y - self._horizon + 0.10) / 0.20) if end > begin else 0.0
+        return replace(self._light, y=y, dusk=dusk)
 
     def _place_layers(self, rng: np.random.Generator) -> list[_PlacedLayer]:
         mood = self.mood
@@ -133,49 +192,59 @@ class Landscape:
 
     def paint(self, planes: Planes, *, time: float, pose: Pose) -> None:
         """Write the frame at *time* seconds into *planes*."""
-        canvas = self._sky.copy()
-        if self.mood.sun:
-            self._draw_sun(canvas, time, pose)
-        if self.mood.terrain in _DAY_BIRDS:
-            self._birds.paint(canvas, time=time, level=float(self._layers[3].edge[0]))
         projections = [self._project_layer(placed, time, pose) for placed in self._layers]
+        view = _sky_view(pose)
+        # The land covers all below its farthest layer.
+        lowest = int(projections[0].heights.max()) + 4
+        rows = min(self._size[1], max(2, lowest & ~1))
+        canvas = self._sky.paint(view, time=time, rows=rows)
+        if self.mood.sun:
+            self._draw_sun(canvas, time, view)
+        if self.mood.terrain in _DAY_BIRDS:
+            ink = float(self._layers[3].edge[0])
+            self._birds.paint(canvas, time=time, level=ink, view=view)
+        light = 1 - DARKEN * self._light_at(time).dusk
         for k, (placed, projection) in enumerate(zip(self._layers, projections, strict=True)):
             ahead = projections[k + 1].heights.max() if k + 1 < len(projections) else canvas.height
-            self._draw_layer(canvas, placed, projection, until=int(ahead) + 3)
-            self._draw_scenery(canvas, placed, projection, time)
-        light = float(yuv(rgb(self.mood.particle))[0])
-        self._particles.paint(canvas, time=time, level=light, sway=max(0.3, self._sway))
+            self._draw_layer(canvas, placed, projection, light=light, until=int(ahead) + 3)
+            self._draw_scenery(canvas, placed, projections, time, view)
+        level = float(yuv(rgb(self.mood.particle))[0])
+        self._particles.paint(canvas, time=time, level=level, sway=max(0.3, self._sway))
         self._apply_finish(canvas, planes)
 
-    def _draw_sun(self, canvas: Canvas, time: float, pose: Pose) -> None:
+    def _draw_sun(self, canvas: Canvas, time: float, view: View) -> None:
         width, height = self._size
-        x = self._light.x * width - pose.yaw * TURN * height
-        y = self._light.y * height + (pose.pitch * TURN - 0.0022 * time * self._sway) * height
+        light = self._light_at(time)
+        x, y = view.place(light.x, light.y)
+        radius = light.radius * height * view.zoom
         alpha = 0.93 if self.mood.night else 0.97
         colour = yuv(np.clip(rgb(self.mood.light) * 1.02, 0, 1))
-        canvas.draw_disc(colour, x=x, y=y, radius=self._light.radius * height, alpha=alpha)
+        canvas.draw_disc(colour, x=x * width, y=y * height, radius=radius, alpha=alpha)
 
     def _project_layer(self, placed: _PlacedLayer, time: float, pose: Pose) -> Projection:
         width, height = self._size
         layer, near = placed.layer, placed.layer.near
-        closer = pose.zoom * (0.08 + 0.42 * near)
-        # It is positive however far the camera pulls back.
-        zoom = 1 + closer if closer >= 0 else 1 / (1 - closer)
-        shift = pose.x * TRACK * placed.depth + pose.yaw * TURN
+        zoom = _magnification(pose.zoom * (ZOOM + CLOSER * near))
+        shift = (pose.x * TRACK * placed.depth + pose.yaw * TURN) * (width / height)
         x = (np.arange(width, dtype=np.float32) + 0.5) / width - 0.5
         u = x * (width / height / zoom) + (shift + placed.offset)
         up = OUTLINES[self.mood.terrain](layer, u.astype(np.float32), time) * placed.amplitude
         row = layer.index - 3
         if self.mood.terrain == "meadow" and row >= 0:
             up = up + grass_height(layer, u.astype(np.float32), time, row=row)
-        centre = (
-            0.5 + (placed.base - 0.5) * zoom + pose.y * CRANE * placed.depth + pose.pitch * TURN
-        )
+        rise = pose.y * CRANE * placed.depth + pose.pitch * TURN
+        centre = 0.5 + (placed.base - 0.5) * zoom + rise
         heights = ((centre - up * zoom) * height).astype(np.float32)
-        return Projection(near, zoom, shift, heights)
+        return Projection(near, zoom, shift, rise, heights)
 
     def _draw_layer(
-        self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, *, until: int
+        self,
+        canvas: Canvas,
+        placed: _PlacedLayer,
+        projection: Projection,
+        *,
+        light: float,
+        until: int,
     ) -> None:
         """Draw one layer down to row *until*, below which the next one covers it."""
         edge, reach = projection.heights, SHADOW_REACH * canvas.height
@@ -190,7 +259,9 @@ class Landscape:
         low = min(canvas.height, (until + 1) & ~1)
         if top >= low:
             return
-        levels = list(zip(placed.edge.tolist(), placed.low.tolist(), strict=True))
+        black = np.array((BLACK_LEVEL, CHROMA_ZERO, CHROMA_ZERO), np.float32)
+        colours = (black + (colour - black) * light for colour in (placed.edge, placed.low))
+        levels = list(zip(*(colour.tolist() for colour in colours), strict=True))
         _fill(canvas.y[top:low], (edge - top,), haze - top, depth, levels[0])
         # A chroma sample covers two columns, and each has its own edge: at the side of a tower
         # the mean of both heights would colour half of the tower, or of the sky beside it.
@@ -200,20 +271,26 @@ class Landscape:
             _fill(plane[top // 2 : low // 2], edges, haze, depth / 2, ends)
 
     def _draw_scenery(
-        self, canvas: Canvas, placed: _PlacedLayer, projection: Projection, time: float
+        self,
+        canvas: Canvas,
+        placed: _PlacedLayer,
+        projections: list[Projection],
+        time: float,
+        view: View,
     ) -> None:
         terrain, index = self.mood.terrain, placed.layer.index
+        projection = projections[index]
         if terrain == "city" and index >= 1:
             draw_windows(canvas, self.mood, placed.layer.blades, projection, offset=placed.offset)
         if terrain == "road" and index == len(self._layers) - 2:
             road = Road(self.mood, self._layers[2].base + 0.012)
-            road.paint(
-                canvas, time=time, zoom=projection.zoom, shift=projection.shift, sway=self._sway
-            )
+            road.paint(canvas, time=time, far=projections[2], near=projection, sway=self._sway)
         if terrain == "sea" and self.mood.sun and index == len(self._layers) - 2:
             level = float(yuv(rgb(self.mood.light))[0])
+            light = self._light_at(time)
+            sun_x, horizon = view.place(light.x, self._horizon)
             self._glitter.paint(
-                canvas, time=time, sun_x=self._light.x, horizon=self._horizon, level=level
+                canvas, time=time, sun_x=sun_x, horizon=horizon, level=level, dusk=light.dusk
             )
 
     def _apply_finish(self, canvas: Canvas, planes: Planes) -> None:
@@ -225,6 +302,16 @@ class Landscape:
         # Flipped, or the rounding errors of both chroma planes would add up to coloured noise.
         canvas.v += self._dither[::-1]
         planes.v[:] = canvas.v  # rounds down; the dither is 0 to 1
+
+
+def _magnification(closer: float) -> float:
+    """Return the zoom of what comes *closer*: positive however far the camera pulls back."""
+    return 1 + closer if closer >= 0 else 1 / (1 - closer)
+
+
+def _sky_view(pose: Pose) -> View:
+    zoom = _magnification(pose.zoom * ZOOM)
+    return View(right=pose.yaw * TURN, up=pose.pitch * TURN, zoom=zoom)
 
 
 def _fill(

@@ -37,6 +37,8 @@ class Mood:
     aurora: bool = False
     sun: bool = True
     """Whether the sun, or the moon and the stars, are visible."""
+    sets: bool = False
+    """Whether its sun is low enough to set within a minute."""
     minor: bool = False
     """Whether its sound is in a minor key."""
 
@@ -65,6 +67,7 @@ MOODS: Final[dict[str, Mood]] = {
         haze="#F3A07A",
         light="#FFF0CF",
         particle="#FFD9A8",
+        sets=True,
     ),
     "sea": Mood(
         "sea",
@@ -131,6 +134,7 @@ MOODS: Final[dict[str, Mood]] = {
         haze="#E39B86",
         light="#FFE9CC",
         particle="#FFD08A",
+        sets=True,
         minor=True,
     ),
     "rose": Mood(

@@ -30,7 +30,7 @@ from geekai_sandbox.render.plan import ImageFormat, ImagePlan
 from geekai_sandbox.render.poster import Poster
 from geekai_sandbox.render.workspace import Workspace
 
-ZOOM_PER_TAKE: Final = 0.25
+ZOOM_PER_TAKE: Final = 0.15
 """Zoom that each further image adds to an input image, on the camera's scale."""
 ZOOMS: Final = 12
 """After so many images, the zooms begin again: closer, an input image has no detail left."""
@@ -94,7 +94,7 @@ class _Background:
         image = load_image(folder / plan.image, field="image")
         # For one of our posters, the image below its text: the new poster adds its own text.
         bare = decode_background(folder / plan.image) or image
-        self._shot = Shot(bare, None, width=plan.width, height=plan.height)
+        self._shot = Shot(bare, None, width=plan.width, height=plan.height, margin=0.0)
         top, bottom = self._shot.edge_tints()
         self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True)
 

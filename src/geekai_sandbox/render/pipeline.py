@@ -27,7 +27,7 @@ from geekai_sandbox.render.camera import camera_pose, choose_camera
 from geekai_sandbox.render.clean_overlay import VideoOverlay
 from geekai_sandbox.render.colour import U8, Floats
 from geekai_sandbox.render.encoder import SAMPLE_RATE, VideoEncoder
-from geekai_sandbox.render.fitted_image import FittedImage
+from geekai_sandbox.render.fitted_image import FittedImage, margin_of
 from geekai_sandbox.render.frames import enlarge_frame, frame_planes, frame_to_image, make_frame
 from geekai_sandbox.render.image_scene import (
     CROSS_FADE,
@@ -96,7 +96,15 @@ class LandscapeScene:
             else (round(plan.width * shrink) & ~1, round(plan.height * shrink) & ~1)
         )
         width, height = self._size
-        self._landscape = Landscape(plan.seed, mood, width=width, height=height, sway=plan.movement)
+        self._landscape = Landscape(
+            plan.seed,
+            mood,
+            width=width,
+            height=height,
+            sway=plan.movement,
+            end=camera_pose(self._camera, movement=plan.movement, progress=1.0),
+            seconds=plan.duration,
+        )
         self._enlarged = shrink < 1.0
         self.backdrop = Backdrop.for_landscape(mood)
 
@@ -144,7 +152,14 @@ class StillScene:
         first = load_image(folder / image, field="image")
         tail = _load_tail(folder / plan.image_tail) if plan.image_tail else None
         background = decode_background(folder / image)
-        self._shot = Shot(first, tail, width=plan.width, height=plan.height, background=background)
+        self._shot = Shot(
+            first,
+            tail,
+            width=plan.width,
+            height=plan.height,
+            margin=margin_of(self._camera),
+            background=background,
+        )
         top, bottom = self._shot.edge_tints()
         self.backdrop = Backdrop(top_tint=top, bottom_tint=bottom, over_image=True)
 

@@ -16,6 +16,7 @@ from geekai_sandbox.render.canvas import Canvas, Dots, draw_panes, draw_soft_dot
 from geekai_sandbox.render.colour import Floats, mix, rgb, yuv
 from geekai_sandbox.render.moods import Mood
 from geekai_sandbox.render.noise import Noise
+from geekai_sandbox.render.sky import View
 
 TAU: Final = 2 * math.pi
 
@@ -27,6 +28,8 @@ class Projection:
     near: float
     zoom: float
     shift: float
+    rise: float
+    """How far the camera's turn and crane move it down, in frame heights."""
     heights: Floats
     """The layer's upper edge in pixels from the top, for each column."""
 
@@ -42,15 +45,16 @@ def draw_windows(
     reach = aspect / 2 / zoom
     first = math.floor((offset + projection.shift - reach) / pitch)
     bays = np.arange(first, first + int(2 * reach / pitch) + 2, dtype=np.int32)[None]
-    top = (float(projection.heights.min()) / height - 0.5) / zoom
-    storeys = np.arange(math.floor(top / storey), int(0.5 / zoom / storey) + 1, dtype=np.int32)[
-        :, None
-    ]
+    top, bottom = (
+        (end - 0.5 - projection.rise) / zoom / storey
+        for end in (float(projection.heights.min()) / height, 1.0)
+    )
+    storeys = np.arange(math.floor(top), math.floor(bottom) + 1, dtype=np.int32)[:, None]
     glow = np.clip((parts.sample(bays * 131 + storeys * 57) - 0.62) * 4, 0, 1)
     lit = np.nonzero(glow > 0.05)
     u = (bays[0, lit[1]] + 0.5) * pitch - offset - projection.shift
     x = (u / aspect * zoom + 0.5) * width
-    y = ((storeys[lit[0], 0] + 0.5) * storey * zoom + 0.5) * height
+    y = ((storeys[lit[0], 0] + 0.5) * storey * zoom + 0.5 + projection.rise) * height
     half_width = 0.26 * pitch * height * zoom
     shown = _inside_outline(x, y, projection.heights, margin=half_width * 2.2, drop=0.012 * height)
     size = np.full(int(shown.sum()), half_width, np.float32)
@@ -82,15 +86,26 @@ class Road:
     top: float
     """Fraction of the height where it goes over the hill."""
 
-    def paint(self, canvas: Canvas, *, time: float, zoom: float, shift: float, sway: float) -> None:
+    def paint(
+        self, canvas: Canvas, *, time: float, far: Projection, near: Projection, sway: float
+    ) -> None:
+        """Draw it from the hill that *far* shows to the one that *near* shows."""
         width, height = canvas.width, canvas.height
-        first = int(self.top * height) & ~1
+        zoom = near.zoom
+        top = (self.top - 0.5) * far.zoom + 0.5 + far.rise
+        bottom = 0.5 * zoom + 0.5 + near.rise
+        first = max(0, int(top * height)) & ~1
+        if first >= height or bottom <= top:
+            return
         rows = np.arange(first, height, dtype=np.float32)[:, None] / height
-        down = np.clip((rows - self.top) / (1 - self.top), 0, 1)
-        wide = width >= height
-        near_x, far_x = (0.80, 0.76) if wide else (0.70, 0.60)
+        down = np.clip((rows - top) / (bottom - top), 0, 1)
+        near_x, far_x = (0.80, 0.76) if width >= height else (0.70, 0.60)
+        near_x, far_x = (
+            (x - 0.5 - projection.shift * height / width) * projection.zoom + 0.5
+            for x, projection in ((near_x, near), (far_x, far))
+        )
         bend = 0.085 * np.sin(down * 6.4 + 2.2) * (1 - down) ** 0.6 * zoom
-        centre = far_x + (near_x - far_x) * down + bend - shift * 0.5 * height / width
+        centre = far_x + (near_x - far_x) * down + bend
         half = (0.0030 + 0.165 * down**1.7) * zoom * 1.5 / max(1.0, width / height)
         left = max(0, int((centre - half).min() * width) - 2) & ~1
         right = min(width, (int((centre + half).max() * width) + 4) & ~1)
@@ -141,16 +156,24 @@ class Glitter:
         self._phase = rng.random(self.COUNT, np.float32) * TAU
 
     def paint(
-        self, canvas: Canvas, *, time: float, sun_x: float, horizon: float, level: float
+        self,
+        canvas: Canvas,
+        *,
+        time: float,
+        sun_x: float,
+        horizon: float,
+        level: float,
+        dusk: float,
     ) -> None:
+        """*dusk* is how far the sun has set, 0 to 1."""
         width, height = canvas.width, canvas.height
         depth = self._depth
         drift = 0.006 * np.sin(time * 0.9 + self._phase)
         x = sun_x * width + (self._aside * (0.022 + 0.075 * depth) + drift) * height
-        y = (horizon + 0.02 + depth * (0.80 - horizon)) * height
+        y = (horizon + 0.02 + depth * max(0.05, 0.80 - horizon)) * height
         twinkle = np.clip(np.sin(time * (1.4 + 1.2 * (1 - depth)) + self._phase * 3), 0, 1)
         long = height * (0.004 + 0.014 * depth)
-        alpha = twinkle * (0.55 - 0.25 * depth)
+        alpha = twinkle * (0.55 - 0.25 * depth) * (1 - dusk)
         dots = Dots(
             _as_float32(x),
             _as_float32(y),
@@ -172,17 +195,13 @@ class Birds:
         self._phase = rng.random(count) * TAU
         self._speed = rng.uniform(0.010, 0.016)
 
-    def paint(self, canvas: Canvas, *, time: float, level: float) -> None:
+    def paint(self, canvas: Canvas, *, time: float, level: float, view: View) -> None:
         width, height = canvas.width, canvas.height
         for x, y, size, phase in zip(self._x, self._y, self._size, self._phase, strict=True):
             flap = math.sin(time * 5.0 * (1.2 - 0.4 * size) + phase)
-            place = (
-                (x + time * self._speed) * width,
-                (y + 0.004 * math.sin(time + phase)) * height,
-            )
-            _draw_bird(
-                canvas.y, place, span=height * 0.016 * size, lift=0.28 + 0.30 * flap, level=level
-            )
+            at = view.place(x + time * self._speed, y + 0.004 * math.sin(time + phase))
+            place, span = (at[0] * width, at[1] * height), height * 0.016 * size * view.zoom
+            _draw_bird(canvas.y, place, span=span, lift=0.28 + 0.30 * flap, level=level)
 
 
 def _draw_bird(

@@ -1,4 +1,4 @@
-"""Quiet generated ambience: a slow chord, a few bells, noise, and reverberation.
+"""Generated ambience: a slow chord, a few bells, noise, and reverberation.
 
 It is a placeholder for a preview, seeded by the prompt. The whole track is generated
 before the first frame is encoded: five seconds of sound take a tenth of a second.
@@ -16,15 +16,19 @@ from geekai_sandbox.render.encoder import SAMPLE_RATE
 from geekai_sandbox.render.moods import Mood, find_mood
 from geekai_sandbox.render.noise import make_generator
 
-LOUDNESS: Final = 10 ** (-24 / 20)
-"""RMS of the whole track: -24 dBFS, quieter than speech and most music."""
+LOUDNESS: Final = 10 ** (-19.6 / 20)
+"""RMS before the fades. By EBU R 128 the track has -18 LUFS, within 1 LU whatever the prompt."""
 
 FADE_IN: Final = 0.8
 FADE_OUT: Final = 1.0
 """Seconds; in a video shorter than both, each takes half of it."""
 
-_LOWEST: Final = 110.0
-"""Hertz: the A around which the root of the chord is chosen."""
+_LOWEST: Final = 246.94
+"""Hertz: the B around which the root of the chord is chosen. Small speakers play little below 300,
+so all notes but the root are above it."""
+
+_VOICES: Final = (0.09, 0.15, 0.13, 0.09, 0.07, 0.05)
+"""Gain of each note of the chord, from the root up."""
 
 _MAJOR: Final = (0, 2, 4, 7, 9)
 _MINOR: Final = (0, 3, 5, 7, 10)
@@ -41,10 +45,11 @@ def make_ambience(prompt: str, mood_name: str, *, samples: int) -> Floats:
     sound = _make_chord(rng, time, root, minor=mood.minor)
     _add_bells(rng, sound, root, minor=mood.minor)
     _add_noise(rng, sound, time, mood)
-    sound = _add_reverb(rng, sound) * _fade_envelope(time, samples / SAMPLE_RATE)
+    sound = _add_reverb(rng, sound)
     rms = float(np.sqrt(np.square(sound).mean()))
+    sound *= np.float32(LOUDNESS / (rms + 1e-9)) * _fade_envelope(time, samples / SAMPLE_RATE)
     # tanh limits rare peaks without clipping.
-    return np.tanh(sound * np.float32(LOUDNESS / (rms + 1e-9))).astype(np.float32)
+    return np.tanh(sound).astype(np.float32)
 
 
 def _make_chord(rng: np.random.Generator, time: Floats, root: float, *, minor: bool) -> Floats:
@@ -57,14 +62,23 @@ def _make_chord(rng: np.random.Generator, time: Floats, root: float, *, minor: b
             breath = 0.62 + 0.38 * np.sin(np.float32(_TAU * rate) * time + np.float32(start))
             # The channels are slightly detuned, which makes the sound wide.
             detuned = pitch * (1 + (rng.random() - 0.5) * 0.0035)
+            angle = _phase_angle(len(time), detuned)
             tone = np.zeros_like(time)
             for harmonic, gain in ((1, 1.0), (2, 0.28), (3, 0.09)):
                 phase = np.float32(_TAU * rng.random())
-                tone += np.float32(gain) * np.sin(
-                    np.float32(_TAU * detuned * harmonic) * time + phase
-                )
-            np.add(channel, np.float32(0.20 / (1 + 0.55 * voice)) * breath * tone, out=channel)
+                tone += np.float32(gain) * np.sin(np.float32(harmonic) * angle + phase)
+            np.add(channel, np.float32(_VOICES[voice]) * breath * tone, out=channel)
     return sound
+
+
+def _phase_angle(samples: int, hertz: float) -> Floats:
+    """Return the angle of a tone at each sample in radians, 0 to 2 pi.
+
+    In 32 bits, the time after a minute would be so coarse that the tone crackles.
+    """
+    cycles = np.arange(samples) * (hertz / SAMPLE_RATE)
+    cycles -= np.floor(cycles)
+    return cycles.astype(np.float32) * np.float32(_TAU)
 
 
 def _add_bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: bool) -> None:
@@ -72,7 +86,7 @@ def _add_bells(rng: np.random.Generator, sound: Floats, root: float, *, minor: b
     seconds = sound.shape[1] / SAMPLE_RATE
     at = 0.55
     while at < seconds - 0.5:
-        note = 24 + scale[int(rng.integers(5))] + 12 * int(rng.integers(0, 2))
+        note = 12 + scale[int(rng.integers(5))] + 12 * int(rng.integers(0, 2))
         first = int(at * SAMPLE_RATE)
         strike = _bell_strike(
             root * 2 ** (note / 12), min(sound.shape[1] - first, int(2.4 * SAMPLE_RATE))

@@ -119,7 +119,7 @@ def test_a_given_picture_is_cover_fitted_and_has_no_title(tmp_path: Path) -> Non
     given = Image.linear_gradient("L").resize((400, 900)).convert("RGB")
     given.save(tmp_path / "image.png")
     (path,) = render_plan(tmp_path, replace(PLAN, image="image.png"))
-    box = (0, (900 - 225) / 2, 400, (900 + 225) / 2)
+    box = (0, 300 - 225 / 2, 400, 300 + 225 / 2)
     fitted = given.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
     below = slice(HEIGHT // 3, None)
 

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from dataclasses import replace
@@ -15,7 +16,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageDraw
 
-from geekai_sandbox.render.camera import Pose
+from geekai_sandbox.camera_control import PRESETS
+from geekai_sandbox.render.camera import Pose, camera_pose
 from geekai_sandbox.render.fitted_image import FittedImage, homography
 from geekai_sandbox.render.image_scene import InvalidImageError, load_image
 from geekai_sandbox.render.pipeline import render_video
@@ -71,11 +73,21 @@ def test_the_first_frame_is_the_picture_and_nothing_else(tmp_path: Path) -> None
     assert mean_difference(shown[0], pixels(picture)) < 2.5
 
 
-def test_a_picture_of_another_shape_is_cover_fitted_at_its_centre(tmp_path: Path) -> None:
-    tall = scene("olive", (400, 900))
-    shown = render_shot(tmp_path, PLAN, first=tall)
-    box = (0, (900 - 225) / 2, 400, (900 + 225) / 2)
-    fitted = tall.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((400, 900), (0, 300 - 225 / 2, 400, 300 + 225 / 2)),
+        ((400, 300), (0, 0, 400, 225)),
+        ((900, 400), ((900 - 711) / 2, 0, (900 + 711) / 2, 400)),
+    ],
+    ids=["portrait", "a little too high", "too wide"],
+)
+def test_a_picture_of_another_shape_is_cropped_around_its_upper_third(
+    tmp_path: Path, size: tuple[int, int], box: tuple[float, float, float, float]
+) -> None:
+    picture = scene("olive", size)
+    shown = render_shot(tmp_path, PLAN, first=picture)
+    fitted = picture.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box)
     assert mean_difference(shown[0], pixels(fitted)) < 3
 
 
@@ -175,6 +187,41 @@ def test_zoom_comes_closer_or_pulls_back(zoom: float, *, grows: bool) -> None:
     assert size[1] > 1.5 * size[0] if grows else size[1] < 0.85 * size[0]
 
 
+@pytest.mark.parametrize("aspect", [16 / 9, 9 / 16])
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_a_preset_moves_what_is_in_the_middle_visibly(name: str, aspect: float) -> None:
+    """By a sixth of the frame, to 1.35 of its size, or by five degrees; two at once a bit less."""
+    axes = PRESETS[name]
+    pose = camera_pose(Camera(**axes.model_dump()), movement=1.0, progress=1.0)
+    seen = np.linalg.inv(homography(pose, aspect))
+    middle, right = (seen @ (x, 0.5, 1.0) for x in (0.5, 0.51))
+    moved = np.abs(middle[:2] / middle[2] - 0.5)
+    scale = float((right[0] / right[2] - middle[0] / middle[2]) / 0.01)
+
+    alone = sum(axis != 0 for axis in axes.model_dump().values()) == 1
+    least, zoomed = (1 / 6, 1.35) if alone else (0.1, 1.2)
+
+    if axes.tilt or axes.horizontal:
+        assert moved[0] > least
+    if axes.pan or axes.vertical:
+        assert moved[1] > least
+    if axes.zoom:
+        assert (scale if axes.zoom > 0 else 1 / scale) > zoomed
+    if axes.roll:
+        assert abs(right[1] / right[2] - middle[1] / middle[2]) / aspect > 0.01 * math.sin(0.087)
+
+
+@pytest.mark.parametrize(("zoom", "factor"), [(5.0, 1.3**2), (-5.0, 1 / 1.3**2)])
+def test_a_film_zooms_to_where_its_camera_is_told(
+    tmp_path: Path, zoom: float, factor: float
+) -> None:
+    plan = replace(PLAN, width=1280, height=720, fps=3, camera=Camera(zoom=zoom))
+    shown = render_shot(tmp_path, plan, first=scene("teal", (1280, 720)))
+    before, after = (int((frame.min(axis=2) > 200).sum()) for frame in (shown[0], shown[-1]))
+
+    assert after > factor * before if zoom > 0 else after < factor * before
+
+
 def centre_of_blob(planes_y: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """The centre of a soft white blob on black, to a hundredth of a pixel."""
     light = planes_y.astype(np.float64) - 16
@@ -183,7 +230,7 @@ def centre_of_blob(planes_y: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
 
 
 @pytest.mark.parametrize(
-    "move", [Pose(x=0.1), Pose(zoom=0.1), Pose(1, 0.5, zoom=0.6), Pose(zoom=-1)]
+    "move", [Pose(x=0.1), Pose(zoom=0.1), Pose(0.5, 0.25, zoom=0.3), Pose(zoom=-0.5)]
 )
 @pytest.mark.parametrize("detail", [1.0, 1.21])
 def test_the_slowest_move_has_no_steps(move: Pose, detail: float) -> None:
