@@ -110,6 +110,32 @@ async def test_a_finished_video_is_read_whole(world: World) -> None:
     assert base64.b64decode(content.blob) == VIDEO
 
 
+async def test_the_parts_of_a_video_are_together_the_video(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templates, "PART_BYTES", 300)
+    async with world.client() as client:
+        task = await finished_task(client)
+        count = -(-task["bytes"] // 300)
+        parts = [await read(client, f"{uri_of(task)}/{number}") for number in range(count)]
+        for part in (str(count), "-1", "1.5", "x", "²", "9" * 40):
+            error = await refusal_of(client, f"{uri_of(task)}/{part}")
+            assert error.code == -32602
+            assert "they count from 0" in str(error)
+
+    assert count > 2
+    blobs = [part.blob for part in parts if isinstance(part, BlobResourceContents)]
+    assert base64.b64decode("".join(blobs)) == VIDEO  # not one by one: 300 is a multiple of 3
+
+
+async def test_a_picture_has_no_parts(world: World) -> None:
+    async with world.client() as client:
+        task = await finished_task(client, "generate_image")
+        error = await refusal_of(client, f"video://tasks/{task['task_id']}/video/0")
+
+    assert str(error) == f"Task {task['task_id']} has an image as its result: read {uri_of(task)}."
+
+
 async def test_a_webm_is_called_what_it_is(world: World) -> None:
     webm = b"\x1a\x45\xdf\xa3" + bytes(5000)
 
@@ -160,7 +186,7 @@ async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) ->
     world.service.job_seconds = 600
     async with world.client() as client:
         task = await finished_task(client)
-        for part in ("video", "cover", "frames", "last-frame"):
+        for part in ("video", "video/0", "cover", "frames", "last-frame"):
             error = await refusal_of(client, f"video://tasks/{task['task_id']}/{part}")
 
             assert error.code == -32603
@@ -177,7 +203,7 @@ async def test_a_failed_task_says_what_to_do_in_place_of_a_file(world: World) ->
     assert task["next_step"] in str(error)
 
 
-PARTS = ("", "/video", "/cover", "/frames", "/last-frame")
+PARTS = ("", "/video", "/video/0", "/cover", "/frames", "/last-frame")
 
 
 async def test_an_unknown_task_is_the_callers_mistake(world: World) -> None:
@@ -465,6 +491,7 @@ async def test_templates_name_what_each_of_them_gives(world: World) -> None:
     assert {template.uri_template: template.mime_type for template in found} == {
         "video://tasks/{task_id}": "application/json",
         "video://tasks/{task_id}/video": "video/mp4",
+        "video://tasks/{task_id}/video/{part}": "application/octet-stream",
         "video://tasks/{task_id}/cover": "image/jpeg",
         "video://tasks/{task_id}/frames": "image/jpeg",
         "video://tasks/{task_id}/last-frame": "image/png",
