@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 NEXT := .venv-next
 CLIENTS := .venv-mcp1/.installed .venv-fastmcp/.installed .venv-agent/.installed .venv-oidc/.installed
 NODE := tests/clients/node_modules
+CARD := tests/card/node_modules
 WORKFLOWS := tests/workflows/node_modules
 BUILD := .venv-build
 MCPB := tests/packaging/node_modules
@@ -25,7 +26,7 @@ else
 MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 
-.PHONY: help demo test test-all test-next check fix clients hosts conformance reliability bench package mcpb workflows clean
+.PHONY: help demo test test-all test-next check fix clients card hosts conformance reliability bench package mcpb workflows clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +56,9 @@ fix: $(VENV)/.dev ## what the static checks can mend by themselves
 # A missing client fails here; `make test` skips it.
 clients: $(VENV)/.dev $(CLIENTS) $(NODE)/.installed ## every third-party client, those in Node too (needs npm)
 	scripts/test tests/clients --every-client -n auto --dist worksteal
+
+card: $(VENV)/.dev $(CARD)/.installed ## the player card in a browser (needs npm, and Debian's chromium)
+	PYTHONPATH=$(CARD)/python scripts/test tests/card --every-card
 
 # All, or HOSTS="codex claude". They take 2 GB in the user's cache folder, or in HOSTS_FOLDER; see
 # tests/hosts.
@@ -134,6 +138,12 @@ $(NEXT)/.dev: pyproject.toml scripts/next-python
 # have an older one.
 $(NODE)/.installed: tests/clients/package.json
 	@cd tests/clients && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Playwright is apart, because nothing else needs its 40 MB; it drives the system's Chromium.
+$(CARD)/.installed: tests/card/package.json tests/card/host.js
+	@cd tests/card && npm install --no-package-lock --no-audit --no-fund --loglevel=error && npm run --silent build
+	@$(BIN)/python $(PIP) --target $(CARD)/python 'playwright>=1.65,<2'
 	@touch $@
 
 $(BUILD)/.installed: Makefile

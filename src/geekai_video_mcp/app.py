@@ -90,6 +90,10 @@ class FileLinks(Protocol):
         """
         ...
 
+    def origin(self) -> str | None:
+        """The origin of the links, such as https://video.example.com; None if it is not known."""
+        ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class App:

@@ -77,7 +77,7 @@ async def test_a_film_is_readable_viewable_and_goes_on_as_a_first_frame(world: W
 
     assert '"task_status":"succeed"' in task.model_dump_json().replace("\\", "")
     assert video.contents[0].mime_type == "video/mp4"
-    assert f"film of {first[:8]}" in listed
+    assert any(name.startswith(f"film of {first[:8]} · film task · ") for name in listed)
     assert list(world.service.jobs.values())[-1].body["image"].startswith("data:image/png;base64,")
     assert refused.is_error
     assert "a film, which is on this machine alone" in text(refused)

@@ -37,6 +37,11 @@ def uri_of(task: dict[str, Any]) -> str:
     return f"video://tasks/{task['task_id']}/{part}"
 
 
+def subject_of(resource: Resource) -> str:
+    """The prompt with which the name of a task begins."""
+    return resource.name.split(" · ", maxsplit=1)[0]
+
+
 async def read(client: Client, uri: str) -> TextResourceContents | BlobResourceContents:
     (content,) = (await client.read_resource(uri)).contents
     return content
@@ -105,6 +110,32 @@ async def test_a_finished_video_is_read_whole(world: World) -> None:
     assert base64.b64decode(content.blob) == VIDEO
 
 
+async def test_the_parts_of_a_video_are_together_the_video(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(templates, "PART_BYTES", 300)
+    async with world.client() as client:
+        task = await finished_task(client)
+        count = -(-task["bytes"] // 300)
+        parts = [await read(client, f"{uri_of(task)}/{number}") for number in range(count)]
+        for part in (str(count), "-1", "1.5", "x", "²", "9" * 40):
+            error = await refusal_of(client, f"{uri_of(task)}/{part}")
+            assert error.code == -32602
+            assert "they count from 0" in str(error)
+
+    assert count > 2
+    blobs = [part.blob for part in parts if isinstance(part, BlobResourceContents)]
+    assert base64.b64decode("".join(blobs)) == VIDEO  # not one by one: 300 is a multiple of 3
+
+
+async def test_a_picture_has_no_parts(world: World) -> None:
+    async with world.client() as client:
+        task = await finished_task(client, "generate_image")
+        error = await refusal_of(client, f"video://tasks/{task['task_id']}/video/0")
+
+    assert str(error) == f"Task {task['task_id']} has an image as its result: read {uri_of(task)}."
+
+
 async def test_a_webm_is_called_what_it_is(world: World) -> None:
     webm = b"\x1a\x45\xdf\xa3" + bytes(5000)
 
@@ -155,7 +186,7 @@ async def test_a_task_without_a_file_yet_says_so_and_what_to_do(world: World) ->
     world.service.job_seconds = 600
     async with world.client() as client:
         task = await finished_task(client)
-        for part in ("video", "cover", "frames", "last-frame"):
+        for part in ("video", "video/0", "cover", "frames", "last-frame"):
             error = await refusal_of(client, f"video://tasks/{task['task_id']}/{part}")
 
             assert error.code == -32603
@@ -172,7 +203,7 @@ async def test_a_failed_task_says_what_to_do_in_place_of_a_file(world: World) ->
     assert task["next_step"] in str(error)
 
 
-PARTS = ("", "/video", "/cover", "/frames", "/last-frame")
+PARTS = ("", "/video", "/video/0", "/cover", "/frames", "/last-frame")
 
 
 async def test_an_unknown_task_is_the_callers_mistake(world: World) -> None:
@@ -251,8 +282,10 @@ async def test_the_list_begins_with_the_newest_task_and_its_file(world: World) -
 
     assert empty == []
     assert first.uri == f"video://tasks/{new['task_id']}"
-    assert (first.name, first.mime_type, first.size) == ("a hare", "application/json", None)
-    assert (second.uri, second.name) == (f"video://tasks/{old['task_id']}", "a fox")
+    assert (first.mime_type, first.size) == ("application/json", None)
+    assert first.name.startswith("a hare · video task · 2026-09-2")
+    assert second.uri == f"video://tasks/{old['task_id']}"
+    assert second.name.startswith("a fox · video task · 2026-09-2")
     assert third.uri == uri_of(old)
     assert (third.name, third.mime_type) == (Path(old["file"]).name, "video/mp4")
     assert third.size == len(VIDEO)
@@ -271,11 +304,11 @@ async def test_pages_of_the_list_follow_each_other_without_gap_or_repeat(
         found: list[str] = []
         sizes: list[int] = []
         page = await client.list_resources()
-        found += [one.name for one in page.resources]
+        found += [subject_of(one) for one in page.resources]
         while page.next_cursor is not None:
             sizes.append(len(page.resources))
             page = await client.list_resources(cursor=page.next_cursor)
-            found += [one.name for one in page.resources]
+            found += [subject_of(one) for one in page.resources]
 
     assert found == [f"shot {number}" for number in (4, 3, 2, 1, 0)]
     assert sizes == [2, 2]
@@ -336,9 +369,66 @@ async def test_a_name_is_plain_short_and_never_empty(world: World) -> None:
         silent = structured(await call(client, "generate_video", prompt="\u200b"))
         first, second = await list_page(client)
 
-    assert first.name == silent["task_id"]
-    assert second.name.startswith("[31ma fox very")
-    assert len(second.name) <= 60
+    assert first.name.startswith("video task · 2026-")
+    assert first.name.endswith(silent["task_id"][:8])
+    assert subject_of(second) == "[31ma fox very very very very very very…"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ("a red fox walks slowly over the frozen lake", "a red fox walks slowly over the frozen…"),
+        (
+            "a red fox, walking slowly over the ice, at dawn",
+            "a red fox, walking slowly over the ice…",
+        ),
+        ("a fox " + "x" * 60, f"a fox {'x' * 33}…"),
+        ("狐" * 50, "狐" * 39 + "…"),
+        ("w" * 40, "w" * 40),
+    ],
+)
+async def test_a_long_prompt_is_cut_at_a_word_if_it_has_words(
+    world: World, prompt: str, shown: str
+) -> None:
+    async with world.client() as client:
+        await call(client, "generate_video", prompt=prompt)
+        (entry,) = await list_page(client)
+
+    assert subject_of(entry) == shown
+
+
+async def test_no_two_rows_of_a_picker_are_equal(world: World) -> None:
+    """Neither of four takes of one prompt at the same moment, nor of a task and its file."""
+    async with world.client() as client:
+        for take in range(1, 5):
+            await finished_task(client, variation=take)
+        await finished_task(client, "generate_image")
+        entries = await list_page(client)
+
+    assert len(entries) == 10
+    assert len({entry.name for entry in entries}) == 10
+    assert len({entry.title for entry in entries}) == 10
+    assert {(entry.title or "").split(" · ")[1] for entry in entries} == {
+        "video task",
+        "video file",
+        "image task",
+        "image file",
+    }
+
+
+async def test_the_file_of_a_video_is_for_the_user_and_a_picture_for_the_model_too(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        for tool in ("generate_video", "generate_image"):
+            await finished_task(client, tool)
+            await anyio.sleep(1)
+        audiences = {
+            entry.mime_type: entry.annotations and entry.annotations.audience
+            for entry in await list_page(client)
+        }
+
+    assert audiences == {"application/json": None, "video/mp4": ["user"], "image/png": None}
 
 
 async def test_no_link_of_geekais_stands_in_a_list(world: World) -> None:
@@ -358,6 +448,7 @@ async def test_a_preview_is_called_a_preview(world: World) -> None:
         entries = await list_page(client)
 
     assert all((entry.description or "").startswith("sandbox preview, ") for entry in entries)
+    assert all("· preview video " in (entry.title or "") for entry in entries)
 
 
 async def test_a_result_links_the_task_and_then_its_file(world: World) -> None:
@@ -374,10 +465,13 @@ async def test_a_result_links_the_task_and_then_its_file(world: World) -> None:
         content = await read(client, after.uri)
 
     assert before.uri == f"video://tasks/{structured(started)['task_id']}"
-    assert (before.name, before.mime_type) == ("a fox", "application/json")
+    assert before.name.startswith("a fox · video task · 2026-")
+    assert (before.mime_type, before.annotations) == ("application/json", None)
     assert after.uri == uri_of(structured(done))
     assert (after.name, after.mime_type) == (Path(structured(done)["file"]).name, "video/mp4")
     assert after.size == len(VIDEO)
+    assert after.annotations is not None
+    assert after.annotations.audience == ["user"]
     assert again == after
     assert isinstance(content, BlobResourceContents)
 
@@ -397,6 +491,7 @@ async def test_templates_name_what_each_of_them_gives(world: World) -> None:
     assert {template.uri_template: template.mime_type for template in found} == {
         "video://tasks/{task_id}": "application/json",
         "video://tasks/{task_id}/video": "video/mp4",
+        "video://tasks/{task_id}/video/{part}": "application/octet-stream",
         "video://tasks/{task_id}/cover": "image/jpeg",
         "video://tasks/{task_id}/frames": "image/jpeg",
         "video://tasks/{task_id}/last-frame": "image/png",

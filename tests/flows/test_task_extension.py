@@ -15,7 +15,7 @@ from mcp.client.extension import advertise
 from mcp.server.context import CallNext, HandlerResult
 from mcp_types import ClientCapabilities
 
-from geekai_video_mcp.server import tasks_extension
+from geekai_video_mcp.server import APPS_EXTENSION, tasks_extension
 from geekai_video_mcp.server.build import build_server
 from support.fake_geekai import always_answer, answer_once, api_error, documented_reply
 from support.tasks import (
@@ -108,7 +108,7 @@ async def test_the_server_says_that_it_speaks_the_extension(world: World) -> Non
     async with world.client() as client:
         extensions = client.server_capabilities.extensions
 
-    assert extensions == {IDENTIFIER: {}}
+    assert extensions == {IDENTIFIER: {}, APPS_EXTENSION: {}}
 
 
 async def test_a_call_that_does_not_declare_it_gets_no_task(world: World) -> None:

@@ -234,7 +234,7 @@ async def test_a_subscriber_is_notified_of_changes_by_another_server(tmp_path: P
                 break
         entries = (await listener.list_resources()).resources
 
-    assert entries[0].name == "a fox"
+    assert entries[0].name.startswith("a fox · preview video task · ")
 
 
 @pytest.mark.exhaustive

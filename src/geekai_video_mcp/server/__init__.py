@@ -26,5 +26,6 @@ INSTRUCTIONS: Final = (
     " so, and that a GeekAI key (GEEKAI_API_KEY) makes real videos."
 )
 TASKS_EXTENSION: Final = "io.modelcontextprotocol/tasks"
+APPS_EXTENSION: Final = "io.modelcontextprotocol/ui"
 TASK_TOOLS: Final = frozenset({"generate_video", "generate_image", "join_videos"})
 """The tools that start a task."""

@@ -27,6 +27,12 @@ from geekai_video_mcp.server import (
 from geekai_video_mcp.server.cache_hints import CACHE_HINTS
 from geekai_video_mcp.server.call_limit import limit_calls
 from geekai_video_mcp.server.call_tracking import track_call
+from geekai_video_mcp.server.card.resource import (
+    bind_card,
+    card_extension,
+    declare_media_origin,
+    list_card_for_apps,
+)
 from geekai_video_mcp.server.jsonrpc import LISTEN
 from geekai_video_mcp.server.late_app import AppSource, provide_app
 from geekai_video_mcp.server.method_middleware import MethodMiddleware
@@ -81,7 +87,7 @@ def build_server(
             cache_hints=CACHE_HINTS,
             subscriptions=resources.CallersBus(),
             request_state_security=request_state,
-            extensions=[TasksExtension()],
+            extensions=[TasksExtension(), card_extension()],
             middleware=[
                 limit_calls,
                 provide_app,
@@ -90,6 +96,12 @@ def build_server(
                 MethodMiddleware(
                     {
                         **dict.fromkeys(resources.FILLED, (resources.fill_dynamic_content,)),
+                        "tools/list": [bind_card],
+                        "resources/list": [list_card_for_apps, resources.fill_dynamic_content],
+                        "resources/read": [
+                            declare_media_origin,
+                            resources.fill_dynamic_content,
+                        ],
                         LISTEN: [
                             resources.SubscriptionMiddleware(),
                             task_notifications,

@@ -13,7 +13,7 @@ from mcp.server.lowlevel import Server
 from mcp_types import ListToolsResult
 
 from geekai_video_mcp import __version__
-from geekai_video_mcp.server import INSTRUCTIONS, NAME, TASKS_EXTENSION, TITLE
+from geekai_video_mcp.server import APPS_EXTENSION, INSTRUCTIONS, NAME, TASKS_EXTENSION, TITLE
 from geekai_video_mcp.server.cache_hints import CACHE_HINTS
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class HandshakeServer(Server[Any]):
             on_read_resource=_unbuilt,
             on_subscriptions_listen=_unbuilt,
         )
-        self.extensions[TASKS_EXTENSION] = {}
+        self.extensions |= {TASKS_EXTENSION: {}, APPS_EXTENSION: {}}
         self._build = build
         self._default_models = default_models
         self._built: Server[App] | None = None
@@ -89,10 +89,24 @@ class HandshakeServer(Server[Any]):
             call_next = partial(middleware, call_next=call_next)
         return await call_next(ctx)
 
-    async def _list_tools(self, *_: object) -> ListToolsResult:
+    async def _list_tools(
+        self, ctx: "ServerRequestContext[Any, Any]", _: object
+    ) -> ListToolsResult:
+        from geekai_video_mcp.server.card import (
+            CARD_LIST_SCOPE,
+            CARD_TOOLS,
+            supports_card,
+            with_card,
+        )
         from geekai_video_mcp.server.offer import TOOLS
 
-        return ListToolsResult(tools=[spec.publish(self._default_models) for spec in TOOLS])
+        tools = [spec.publish(self._default_models) for spec in TOOLS]
+        if not supports_card(ctx.session.client_capabilities):
+            return ListToolsResult(tools=tools)
+        for tool in tools:
+            if tool.name in CARD_TOOLS:
+                tool.meta = with_card(tool.meta)
+        return ListToolsResult(tools=tools, cache_scope=CARD_LIST_SCOPE)
 
 
 async def _unbuilt(*_: object) -> NoReturn:

@@ -209,7 +209,12 @@ def bare_result(task: Task) -> CallToolResult:
 def resource_link(task: Task) -> ResourceLink:
     """A link to the task's file, or to the task while there is none."""
     linked = file_resource(task) or task_resource(task)
-    # Without a description: the result around it has that, and every word costs tokens.
+    # Without a description, and without a title beside the name: the result around it says both,
+    # and every word costs tokens.
     return ResourceLink(
-        uri=linked.uri, name=linked.name, mime_type=linked.mime_type, size=linked.size
+        uri=linked.uri,
+        name=linked.name,
+        mime_type=linked.mime_type,
+        size=linked.size,
+        annotations=linked.annotations,
     )

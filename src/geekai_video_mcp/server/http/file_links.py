@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from pydantic import SecretStr
 from starlette.types import Scope
@@ -124,7 +124,7 @@ class SignedFileLinks:
 
         None where there is no such file, or nobody knows how this server is reached.
         """
-        base = self._public_url or PUBLIC_URL.get(None)
+        base = self._base()
         # An id of another form is one that somebody has written into the database.
         if base is None or task.file_path is None or not _TASK_ID.fullmatch(task.id):
             return None
@@ -143,6 +143,17 @@ class SignedFileLinks:
         return FileLink(
             url=f"{base}{FILES_PATH}{token}/{quote(name, safe='')}", expires_at=expires_at
         )
+
+    def origin(self) -> str | None:
+        """The origin of the links; None if nobody knows how this server is reached."""
+        base = self._base()
+        if base is None:
+            return None
+        parts = urlsplit(base)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def _base(self) -> str | None:
+        return self._public_url or PUBLIC_URL.get(None)
 
 
 def _derive_key(material: bytes) -> bytes:

@@ -6,7 +6,6 @@ around this: the SDK validates the request and builds the result, and this modul
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mcp.shared.exceptions import MCPError
@@ -71,7 +70,7 @@ async def _fill_list(app: App, params: Mapping[str, Any], result: Result) -> Res
         description = describe_resource(task, sandbox=is_preview(task))
         for descriptor in (task_resource(task), file_resource(task)):
             if descriptor is not None:
-                resource = Resource(**asdict(descriptor), description=description)
+                resource = Resource(**vars(descriptor), description=description)
                 entries.append(resource.model_dump(mode="json", by_alias=True, exclude_none=True))
     next_cursor = {"nextCursor": page[-1].id} if len(tasks) > PAGE_SIZE else {}
     return {**result, "resources": [*result["resources"], *entries], **next_cursor}

@@ -39,11 +39,15 @@ from geekai_video_mcp.server.tool import app_of
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
+MAX_PART_DIGITS: Final = 6
 MAX_BLOB_BYTES: Final = 8_000_000
 """Bytes of a file that is read as a blob. As base64 it is a third larger, it is one line of JSON,
 and both ends hold it in memory several times; a clip of 10 s at 720p has 2 to 6 MB."""
 
 
+PART_BYTES: Final = 1_572_864
+"""Bytes of a part of a video: two MiB as base64. A multiple of three, so that the base64 of the
+parts is together the base64 of the whole, which the player card relies on."""
 FILE_WAIT_SECONDS: Final = 15.0
 """Seconds that a read waits for a file that is fetched from another machine's place."""
 
@@ -54,12 +58,22 @@ async def read_task(task_id: str, ctx: "Context[App]") -> str:
 
 
 async def read_video(task_id: str, ctx: "Context[App]") -> bytes:
-    task = await _require_stored(ctx, task_id)
-    if task.media is Media.IMAGE:
-        raise ResourceError(f"Task {task.id} has an image as its result: read {file_uri(task)}.")
+    task = await _require_video(ctx, task_id)
     return await anyio.to_thread.run_sync(
         _read_content, Path(task.file_path or ""), _place_of(ctx, task)
     )
+
+
+async def read_part(task_id: str, part: str, ctx: "Context[App]") -> bytes:
+    task = await _require_video(ctx, task_id)
+    number = int(part) if part.isascii() and part.isdigit() and len(part) <= MAX_PART_DIGITS else -1
+    content = await anyio.to_thread.run_sync(
+        _read_part, Path(task.file_path or ""), number, _place_of(ctx, task)
+    )
+    if not content:
+        msg = f"Task {task.id} has no part {quote(part, limit=64)} of a video; they count from 0."
+        raise ResourceNotFoundError(msg)
+    return content
 
 
 async def read_cover(task_id: str, ctx: "Context[App]") -> bytes:
@@ -90,7 +104,8 @@ class Template(NamedTuple):
     """One kind of resource, as it is published, and the function that reads it."""
 
     uri: str
-    read: Callable[[str, "Context[App]"], Awaitable[str | bytes]]
+    read: Callable[..., Awaitable[str | bytes]]
+    """Given a string for each name in braces, and the context."""
     name: str
     title: str
     description: str
@@ -114,6 +129,14 @@ TEMPLATES: Final = (
         f"The finished video, up to {MAX_BLOB_BYTES // 1_000_000} MB; a larger one is named by"
         " path",
         MP4,
+    ),
+    Template(
+        f"{ROOT}/{{task_id}}/video/{{part}}",
+        read_part,
+        "video-part",
+        "Part of a video",
+        f"The video in parts of {PART_BYTES:,} bytes, from 0 on, for a player",
+        "application/octet-stream",
     ),
     Template(
         f"{ROOT}/{{task_id}}/cover",
@@ -183,9 +206,7 @@ def _read_content(path: Path, place: str) -> bytes:
             content = file.read(MAX_BLOB_BYTES + 1)
             size = path.stat().st_size
     except OSError as exc:
-        reason = describe_os_error(exc)
-        msg = f"{quote(place)} cannot be read ({reason}); it may have been moved or deleted."
-        raise ResourceError(msg) from exc
+        raise ResourceError(_unreadable_text(place, exc)) from exc
     if len(content) > MAX_BLOB_BYTES:
         limit = f"{MAX_BLOB_BYTES / 1e6:.0f} MB"
         msg = (
@@ -193,6 +214,31 @@ def _read_content(path: Path, place: str) -> bytes:
         )
         raise ResourceError(msg)
     return content
+
+
+def _read_part(path: Path, number: int, place: str) -> bytes:
+    """The bytes of the part; none if there is no such part."""
+    if number < 0:
+        return b""
+    try:
+        with path.open("rb") as file:
+            file.seek(number * PART_BYTES)
+            return file.read(PART_BYTES)
+    except OSError as exc:
+        raise ResourceError(_unreadable_text(place, exc)) from exc
+
+
+def _unreadable_text(place: str, exc: OSError) -> str:
+    reason = describe_os_error(exc)
+    return f"{quote(place)} cannot be read ({reason}); it may have been moved or deleted."
+
+
+async def _require_video(ctx: "Context[App]", task_id: str) -> Task:
+    """The task with this id, whose video must be on disk."""
+    task = await _require_stored(ctx, task_id)
+    if task.media is Media.IMAGE:
+        raise ResourceError(f"Task {task.id} has an image as its result: read {file_uri(task)}.")
+    return task
 
 
 async def _require_stored(ctx: "Context[App]", task_id: str) -> Task:
