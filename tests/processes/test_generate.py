@@ -301,9 +301,8 @@ async def test_a_prompt_is_no_markup_and_has_no_control_characters(tmp_path: Pat
     assert "\x07" not in out + err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="xdg-open is Linux's")
 async def test_a_finished_video_is_opened(tmp_path: Path) -> None:
-    if sys.platform != "linux":
-        pytest.skip("xdg-open is Linux's")
     opened = tmp_path / "opened"
     program = tmp_path / "bin" / "xdg-open"
     program.parent.mkdir()

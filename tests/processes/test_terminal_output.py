@@ -12,8 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
-if sys.platform == "win32":
-    pytest.skip("terminals are POSIX's here", allow_module_level=True)
+pytest.importorskip("pty", reason="there are no pseudo-terminals on Windows")
 
 from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Task, new_task
