@@ -180,15 +180,21 @@ async def test_ctrl_c_before_a_limited_request_is_sent_withdraws_it(tmp_path: Pa
             await screen.expect("submitting")
             while statuses(tmp_path) != ["intended"]:  # noqa: ASYNC110 - another process
                 await anyio.sleep(0.05)
-            async with running_server(tmp_path, **service.settings):
+            async with running_server(tmp_path, **service.settings) as server:
                 status, said = await press_ctrl_c(screen)
                 sent = list(service.prompts)  # by a slow machine more than once
                 service.answer = None
+                # In which a server would send what a process has left.
+                left = await server.call(
+                    "get_video_task", task_id=task_id(tmp_path), wait_seconds=15
+                )
 
     assert status == 130
     assert NOT_CHARGED in said
+    assert left["structuredContent"]["task_status"] == "failed"
     assert statuses(tmp_path) == ["rejected"]
     assert service.prompts == sent
+    assert set(sent) == {"a fox"}
 
 
 async def test_ctrl_c_while_it_is_made_says_how_to_come_back(tmp_path: Path) -> None:
