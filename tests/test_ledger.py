@@ -451,6 +451,28 @@ async def test_a_change_of_no_task_is_a_key_error_and_locks_nothing(place: Ledge
         await another.add(make_task())
 
 
+async def test_an_outcome_is_kept_though_its_process_stops_before_the_ledger_is_free(
+    place: LedgerPlace,
+) -> None:
+    """A cancelled scope begins no transaction: the next process finds the answer in the journal."""
+    task = advance(make_task(), Observation(status=Status.SUBMITTING, at=NOW, owner="a", attempt=1))
+    answer = Observation(
+        status=Status.PENDING, at=NOW + 1, owner="a", attempt=1, provider_task_id="theirs"
+    )
+    async with place.open() as ledger:
+        await ledger.add(task)
+        with anyio.CancelScope() as stopping:
+            stopping.cancel()
+            await ledger.record_outcome(task.id, answer)
+    async with place.open() as ledger:
+        await ledger.replay_journal()
+        found = await ledger.find(task.id)
+
+    assert stopping.cancelled_caught
+    assert found is not None
+    assert (found.status, found.provider_task_id) == (Status.PENDING, "theirs")
+
+
 async def test_every_change_of_the_story_is_an_event_and_nothing_else_is(
     place: LedgerPlace,
 ) -> None:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
@@ -267,10 +268,11 @@ class Ledger(LedgerReads):
     async def record_outcome(
         self, task_id: str, observation: Observation, *, lease: Change | None = None
     ) -> Task:
-        """Record the outcome of a submission; if the disk refuses, write it to the journal.
+        """Record the outcome of a submission; if that cannot be done, write it to the journal.
 
-        *lease* is a change of the task after that in the same transaction, with which this process
-        begins to watch it; the journal does without.
+        It cannot if the disk refuses, or if the process stops while others hold the ledger. *lease*
+        is a change of the task after that in the same transaction, with which this process begins
+        to watch it; the journal does without.
 
         Raises:
             StorageUnavailable: it is not in the ledger. It is in the journal, or the log says
@@ -284,8 +286,10 @@ class Ledger(LedgerReads):
 
         try:
             return await self.change(task_id, advance_and_lease)
-        except StorageUnavailable:
-            await anyio.to_thread.run_sync(self._journal.write, task_id, observation)
+        except (StorageUnavailable, anyio.get_cancelled_exc_class()):
+            # A cancelled scope starts no thread. The shield ends with one write of the disk.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self._journal.write, task_id, observation)
             raise
 
     async def replay_journal(self) -> None:
