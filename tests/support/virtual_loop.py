@@ -100,10 +100,18 @@ class _WatchedTransport(_SelectorSocketTransport):
     _tail = b""
 
     def write(self, data: Any) -> None:  # noqa: ANN401 - as asyncio's
+        self._await_answer()
+        super().write(data)
+
+    def writelines(self, list_of_data: Any) -> None:  # noqa: ANN401 - as asyncio's
+        # Since Python 3.12 it does not call `write`.
+        self._await_answer()
+        super().writelines(list_of_data)
+
+    def _await_answer(self) -> None:
         self._tail = b""
         if not self._conn_lost:  # to a connection that is closed nobody answers
             self.awaited.add(self)
-        super().write(data)
 
     def _read_ready__data_received(self) -> None:
         if self._conn_lost:
