@@ -398,7 +398,7 @@ def test_a_name_that_nobody_has_is_dead(state: Path) -> None:
 
 
 @posix
-def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
+async def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
     with (
         living_process(state) as (_, alive),
         living_process(state) as (process, dead),
@@ -408,14 +408,14 @@ def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
         process.wait()
         assert {path.stem for path in (state / "procs").iterdir()} == {alive, dead, owners.own_id}
 
-        owners.remove_stale()
+        await owners.refresh()
 
         assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.own_id}
         assert owners.is_alive(alive)
 
 
 @posix
-def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
+async def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
     """But not one that was only just made: it is not locked yet."""
     with ProcessRegistry(state) as owners:
         old, young = (state / "procs" / f"{name * 16}.new" for name in ("0d", "09"))
@@ -423,7 +423,7 @@ def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) 
             path.touch()
         made = time.time() - UNNAMED_LOCK_TTL - 60
         os.utime(old, (made, made))
-        owners.remove_stale()
+        await owners.refresh()
 
         assert {path.name for path in (state / "procs").glob("*.new")} == {young.name}
 
