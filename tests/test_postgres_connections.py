@@ -96,6 +96,21 @@ async def test_callers_that_give_up_at_any_moment_leave_every_connection_clean(
     assert len(open_ones) <= POOL_SIZE
 
 
+async def test_a_change_that_has_begun_is_recorded_although_its_caller_gives_up(
+    ledger: Ledger,
+) -> None:
+    task = await ledger.add(make_task())
+    with anyio.CancelScope() as caller:
+
+        def give_up_and_change(task: Task) -> Task:
+            caller.cancel()
+            return polled_once_more(task)
+
+        await ledger.change(task.id, give_up_and_change)
+
+    assert await ledger.find(task.id) == polled_once_more(task)
+
+
 async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_other_call(
     database_url: str,
     tmp_path: Path,
