@@ -1,6 +1,5 @@
 """What a ledger promises, in either database, with real processes."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -32,32 +31,12 @@ from geekai_video_mcp.domain.tasks import (
     Observation,
     Result,
     Task,
-    new_task,
 )
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger import store_reads as store_module
 from support.ledgers import LedgerPlace, run_all_at_once
-
-NOW = 1_790_000_000.0
-posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
-
-
-def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    task = new_task(
-        request={"model": "m", "prompt": "雪の中の狐 🦊"}, account="s", owner="a", at=NOW
-    )
-    return replace(task, **changes)
-
-
-def accepted(task: Task, *, by: str = "theirs") -> Task:
-    """*task* after its claim and the service's answer."""
-    sent = Observation(status=Status.SUBMITTING, at=NOW, owner="a", attempt=1)
-    answer = Observation(
-        status=Status.PENDING, at=NOW + 1, owner="a", attempt=1, provider_task_id=by
-    )
-    return advance(advance(task, sent), answer)
-
+from support.recorded import NOW, accepted, make_task
 
 # Rows
 

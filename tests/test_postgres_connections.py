@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.app import open_ledger_base
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.domain.tasks import Task, new_task
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.postgres import connection as connections
@@ -23,6 +23,7 @@ from geekai_video_mcp.ledger.postgres.database import POOL_SIZE
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.database_proxy import database_proxy
 from support.postgres import needs_postgres
+from support.recorded import make_task
 from support.world import admit_new
 
 pytestmark = needs_postgres
@@ -44,10 +45,6 @@ async def session(database_url: str) -> AsyncGenerator["asyncpg.Connection[Any]"
     opened: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     yield opened
     await opened.close()
-
-
-def make_task() -> Task:
-    return new_task(request={"prompt": "a fox"}, account="s", owner="a", at=1.0)
 
 
 def polled_once_more(task: Task) -> Task:

@@ -183,6 +183,7 @@ class TenantApps:
         if principal.key is not None:
             with_key = settings_of_tenant(self._settings, tokens, principal.tenant, principal.key)
             if with_key.account != settings.account:
+                # Whoever has the key may ask GeekAI for its tasks as well.
                 return Terms(settings=with_key, may_import=True)
         alone = has_key_alone(self._settings, tokens, principal.tenant)
         return Terms(settings=settings, may_import=alone)
