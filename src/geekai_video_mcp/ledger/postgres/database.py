@@ -30,7 +30,7 @@ from geekai_video_mcp.ledger.postgres.connection import (
     COMMAND_TIMEOUT,
     CONNECT_TIMEOUT,
     STATEMENT_TIMEOUT,
-    begin_version_check,
+    read_version_and_xid,
     set_up,
 )
 from geekai_video_mcp.ledger.postgres.dialect import translate
@@ -174,7 +174,7 @@ class PostgresDatabase(Database):
         try:
             with nothing_charged():
                 async with self._admission(), self.transaction():
-                    version, xid = await begin_version_check(_current.get())
+                    version, xid = await read_version_and_xid(_current.get())
                     if version > len(MIGRATIONS):
                         self.warn_of_upgrade()
                         raise LedgerTooNew("upgraded")
