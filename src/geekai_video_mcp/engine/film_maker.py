@@ -308,7 +308,7 @@ class FilmMaker:
             if found is None:
                 break
             task = found
-        return str(task.request.get("prompt") or "")
+        return task.prompt
 
     def _has_file(self, film: Task) -> bool:
         """Whether the film's file is where it was stored, and as long as it was."""
