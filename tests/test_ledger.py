@@ -9,12 +9,13 @@ from typing import Any
 import anyio
 import pytest
 
+from geekai_video_mcp.domain import waiting
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
 )
-from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND, Limits
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
@@ -381,6 +382,24 @@ async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(place: L
 
     # Neither one of another service nor the task itself.
     assert [bearer and bearer.id for bearer in bearers] == [None, None, None, first.id]
+
+
+async def test_a_request_is_released_by_what_is_in_flight_then(place: LedgerPlace) -> None:
+    """And not by what was when it was made: it may have waited for days."""
+    old = make_task(created_at=NOW - 30 * 3600, status=Status.UNKNOWN, attempt=1)
+    late = make_task(created_at=NOW - 20 * 3600, status=Status.WAITING, waits_for=("parent",))
+    async with place.open() as ledger:
+        for task in (old, late):
+            await ledger.add(task)
+        released = await ledger.release(
+            late.id,
+            body=late.request,
+            release=partial(waiting.release, ready_at=NOW, owner="b", at=NOW),
+            limits=Limits(per_day=10, in_flight=1),
+            at=NOW,
+        )
+
+    assert released.status is Status.INTENDED
 
 
 async def test_of_two_tasks_that_are_given_one_id_at_once_one_bears_it(place: LedgerPlace) -> None:
