@@ -1,6 +1,5 @@
 """One line of the table: a figure, what it is compared with, and what it should be."""
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,10 +39,6 @@ class Row:
     """None for a figure that is only shown."""
     details: str = ""
     """The absolute figures behind a ratio, in a phrase."""
-
-
-Measure = Callable[[int], Sequence[Row]]
-"""Measures over so many rounds. A module of `benchmarks.figures` has one, named `measure`."""
 
 
 def ratio_row(

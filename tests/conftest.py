@@ -6,6 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
+import hypothesis
 import pytest
 
 from support.ledgers import LedgerPlace
@@ -15,6 +16,11 @@ WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "s
 """Folders of tests which each start a server, a program or a renderer."""
 MOST_VALUES: Final = 6
 """Of such a test that is tried with more values, `make test` takes about so many."""
+
+
+# No test measures time: on a busy machine any of them may take long.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -494,7 +494,6 @@ def test_a_refusal_never_repeats_a_value(arguments: dict[str, Any]) -> None:
     assert "7777" not in message
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec=None), max_size=300))
 def test_a_refusal_is_one_line_whatever_the_argument_is_called(name: str) -> None:
     known = GenerateVideo.model_fields
@@ -641,7 +640,7 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from([info.alias or name for name, info in GenerateVideo.model_fields.items()]),

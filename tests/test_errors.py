@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geekai_video_mcp import errors
@@ -168,7 +168,6 @@ def test_every_mistake_in_the_environment_has_a_line_of_its_own() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(ANYTHING, st.integers(min_value=1, max_value=120))
 def test_plain_text_is_one_visible_line_within_its_limit(text: str, limit: int) -> None:
     shown = sanitize(text, limit=limit)
@@ -180,7 +179,6 @@ def test_plain_text_is_one_visible_line_within_its_limit(text: str, limit: int) 
     shown.encode()
 
 
-@settings(deadline=None)
 @given(ANYTHING)
 def test_quoted_text_cannot_end_its_own_quotation(text: str) -> None:
     assert quote(text)[0] == quote(text)[-1] == '"'

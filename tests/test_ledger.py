@@ -1,6 +1,5 @@
 """What a ledger promises, in either database, with real processes."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -10,12 +9,13 @@ from typing import Any
 import anyio
 import pytest
 
+from geekai_video_mcp.domain import waiting
 from geekai_video_mcp.domain.admission import Admission, ExistingTasks
 from geekai_video_mcp.domain.lifecycle import (
     advance,
     import_task,
 )
-from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND
+from geekai_video_mcp.domain.limits import REQUESTS_PER_SECOND, Limits
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.polling import (
     HISTORY_LIMIT,
@@ -32,32 +32,12 @@ from geekai_video_mcp.domain.tasks import (
     Observation,
     Result,
     Task,
-    new_task,
 )
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger import store_reads as store_module
 from support.ledgers import LedgerPlace, run_all_at_once
-
-NOW = 1_790_000_000.0
-posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
-
-
-def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    task = new_task(
-        request={"model": "m", "prompt": "雪の中の狐 🦊"}, account="s", owner="a", at=NOW
-    )
-    return replace(task, **changes)
-
-
-def accepted(task: Task, *, by: str = "theirs") -> Task:
-    """*task* after its claim and the service's answer."""
-    sent = Observation(status=Status.SUBMITTING, at=NOW, owner="a", attempt=1)
-    answer = Observation(
-        status=Status.PENDING, at=NOW + 1, owner="a", attempt=1, provider_task_id=by
-    )
-    return advance(advance(task, sent), answer)
-
+from support.recorded import NOW, accepted, make_task
 
 # Rows
 
@@ -402,6 +382,24 @@ async def test_whoever_bears_an_id_is_known_to_the_change_that_gives_it(place: L
 
     # Neither one of another service nor the task itself.
     assert [bearer and bearer.id for bearer in bearers] == [None, None, None, first.id]
+
+
+async def test_a_request_is_released_by_what_is_in_flight_then(place: LedgerPlace) -> None:
+    """And not by what was when it was made: it may have waited for days."""
+    old = make_task(created_at=NOW - 30 * 3600, status=Status.UNKNOWN, attempt=1)
+    late = make_task(created_at=NOW - 20 * 3600, status=Status.WAITING, waits_for=("parent",))
+    async with place.open() as ledger:
+        for task in (old, late):
+            await ledger.add(task)
+        released = await ledger.release(
+            late.id,
+            body=late.request,
+            release=partial(waiting.release, ready_at=NOW, owner="b", at=NOW),
+            limits=Limits(per_day=10, in_flight=1),
+            at=NOW,
+        )
+
+    assert released.status is Status.INTENDED
 
 
 async def test_of_two_tasks_that_are_given_one_id_at_once_one_bears_it(place: LedgerPlace) -> None:

@@ -6,33 +6,24 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import replace
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from geekai_video_mcp.domain.lifecycle import (
-    advance,
-)
 from geekai_video_mcp.domain.obstacles import record_missed_poll
 from geekai_video_mcp.domain.statuses import Status
-from geekai_video_mcp.domain.tasks import (
-    Observation,
-    Task,
-    new_task,
-)
 from geekai_video_mcp.errors import LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, ProcessRegistry, schema
 from geekai_video_mcp.ledger.sqlite import migrations
 from geekai_video_mcp.ledger.sqlite.database import SqliteDatabase
 from geekai_video_mcp.ledger.sqlite.processes import UNNAMED_LOCK_TTL
+from support.ledgers import open_ledger, start_python
+from support.recorded import NOW, accepted, make_task
 from support.sync_store import SyncStore
 
-NOW = 1_790_000_000.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes and signals are POSIX's")
 
 
@@ -41,57 +32,9 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-@asynccontextmanager
-async def open_ledger(state: Path) -> AsyncGenerator[Ledger]:
-    ledger = await Ledger.open(state)
-    try:
-        yield ledger
-    finally:
-        await ledger.close()
-
-
-def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    task = new_task(
-        request={"model": "m", "prompt": "雪の中の狐 🦊"}, account="s", owner="a", at=NOW
-    )
-    return replace(task, **changes)
-
-
-def accepted(task: Task, *, by: str = "theirs") -> Task:
-    """*task* after its claim and the service's answer."""
-    sent = Observation(status=Status.SUBMITTING, at=NOW, owner="a", attempt=1)
-    answer = Observation(
-        status=Status.PENDING, at=NOW + 1, owner="a", attempt=1, provider_task_id=by
-    )
-    return advance(advance(task, sent), answer)
-
-
-def query_file(state: Path, statement: str) -> list[tuple[Any, ...]]:
-    """What the file itself says."""
-    db = sqlite3.connect(state / "ledger.sqlite3")
-    try:
-        return db.execute(statement).fetchall()
-    finally:
-        db.close()
-
-
 def write_count(state: Path) -> int:
     """How many transactions have written to the file: its header counts them."""
     return int.from_bytes((state / "ledger.sqlite3").read_bytes()[24:28], "big")
-
-
-def child(code: str, *arguments: object, **options: Any) -> "subprocess.Popen[str]":  # noqa: ANN401 - Popen's own
-    """Another process of ours."""
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(  # noqa: S603 - our own code
-        command,
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-        **options,
-    )
 
 
 # Its tables
@@ -314,7 +257,7 @@ store.close()
 
 @posix
 def test_a_full_disk_records_nothing_breaks_nothing_and_says_so(state: Path) -> None:
-    process = child(FULL_DISK, state)
+    process = start_python(FULL_DISK, state)
     output, _ = process.communicate(timeout=50)
 
     assert process.returncode == 0
@@ -363,7 +306,7 @@ with ProcessRegistry(Path(sys.argv[1])) as processes:
 @contextmanager
 def living_process(state: Path) -> Generator[tuple["subprocess.Popen[str]", str]]:
     """A process that lives until it is killed or the block ends; and its name."""
-    process = child(LIVE, state)
+    process = start_python(LIVE, state)
     try:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
@@ -398,7 +341,7 @@ def test_a_name_that_nobody_has_is_dead(state: Path) -> None:
 
 
 @posix
-def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
+async def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
     with (
         living_process(state) as (_, alive),
         living_process(state) as (process, dead),
@@ -408,14 +351,14 @@ def test_only_what_the_dead_left_behind_is_swept(state: Path) -> None:
         process.wait()
         assert {path.stem for path in (state / "procs").iterdir()} == {alive, dead, owners.own_id}
 
-        owners.remove_stale()
+        await owners.refresh()
 
         assert {path.stem for path in (state / "procs").iterdir()} == {alive, owners.own_id}
         assert owners.is_alive(alive)
 
 
 @posix
-def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
+async def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) -> None:
     """But not one that was only just made: it is not locked yet."""
     with ProcessRegistry(state) as owners:
         old, young = (state / "procs" / f"{name * 16}.new" for name in ("0d", "09"))
@@ -423,7 +366,7 @@ def test_a_lock_whose_process_died_before_it_had_its_name_is_swept(state: Path) 
             path.touch()
         made = time.time() - UNNAMED_LOCK_TTL - 60
         os.utime(old, (made, made))
-        owners.remove_stale()
+        await owners.refresh()
 
         assert {path.name for path in (state / "procs").glob("*.new")} == {young.name}
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geekai_video_mcp.domain.leases import LEASE_SECONDS, POLL_LEASE_SECONDS, acquire_lease
@@ -133,7 +133,6 @@ def test_ids_are_unguessable_and_never_the_same() -> None:
     assert {len(i) for i in ids} == {32}
 
 
-@settings(deadline=None)
 @given(st.lists(observations, max_size=25))
 def test_no_sequence_of_observations_leaves_an_end_loses_an_id_or_breaks_the_transitions(
     answers: Sequence[Observation],
@@ -158,7 +157,6 @@ def test_no_sequence_of_observations_leaves_an_end_loses_an_id_or_breaks_the_tra
         assert (task.next_poll_at is not None) == (task.status in POLLED)
 
 
-@settings(deadline=None)
 @given(st.lists(observations, max_size=10), observations)
 def test_an_observation_of_a_stale_attempt_changes_nothing(
     answers: Sequence[Observation], late: Observation
@@ -172,7 +170,6 @@ def test_an_observation_of_a_stale_attempt_changes_nothing(
         assert advance(task, late) is task
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 3)), max_size=20))
 def test_the_claim_to_send_is_given_once_for_each_attempt(claims: list[tuple[str, int]]) -> None:
     task, given_to = make_task(), dict[int, list[str]]()
@@ -296,7 +293,6 @@ def test_an_end_is_dated_once_and_a_newer_link_is_taken() -> None:
     assert task.result == Result(id="v", url="https://x/new.mp4")
 
 
-@settings(deadline=None)
 @given(st.lists(facts, max_size=10))
 def test_what_is_stored_stays_stored(learned: Sequence[FileUpdate]) -> None:
     task = polled(Status.SUCCEED)
@@ -495,7 +491,6 @@ def test_the_services_estimate_is_honoured_within_bounds(hint: float, wait: floa
     assert next_poll_delay(polled(), at=NOW + 60, hint=hint) == pytest.approx(wait)
 
 
-@settings(deadline=None)
 @given(observations, times, st.floats(0, 1e5), st.integers(0, 1000))
 def test_no_schedule_sets_a_poll_that_would_look_like_a_clock_set_back(
     observation: Observation, submitted: float, soonest: float, looks: int

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from geekai_video_mcp.domain import polling
@@ -121,7 +121,6 @@ def test_polls_may_come_at_once_and_then_as_tokens_are_refilled() -> None:
     assert granted(FRESH, seconds) == pytest.approx(BURST + 60 * REQUESTS_PER_SECOND, abs=1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 60), min_size=1, max_size=300).map(sorted))
 def test_no_sequence_of_requests_gets_more_than_the_budget(offsets: list[float]) -> None:
     seconds = offsets[-1] - offsets[0]

@@ -11,7 +11,6 @@ import anyio
 import asyncpg
 import pytest
 
-from geekai_video_mcp.domain.tasks import Task, new_task
 from geekai_video_mcp.errors import ConfigError, LedgerTooNew, StorageUnavailable
 from geekai_video_mcp.ledger import Ledger, schema
 from geekai_video_mcp.ledger.conversion import TASK_COLUMNS
@@ -26,9 +25,9 @@ from support.postgres import (
     wait_for_transactions,
     with_database,
 )
+from support.recorded import make_task
 
 pytestmark = needs_postgres
-NOW = 1_790_000_000.0
 SECRET_PART = re.compile(r"[0-9a-f]{32}")
 
 
@@ -38,11 +37,6 @@ async def run_sql(database_url: str, *statements: str) -> list[Any]:
         return [await connection.fetch(each) for each in statements][-1]
     finally:
         await connection.close()
-
-
-def make_task(**changes: Any) -> Task:  # noqa: ANN401 - any field's own type
-    task = new_task(request={"model": "m", "prompt": "a fox"}, account="s", owner="a", at=NOW)
-    return replace(task, **changes)
 
 
 def test_a_statement_keeps_its_meaning_and_loses_what_is_for_sqlites_planner() -> None:

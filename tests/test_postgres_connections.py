@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.app import open_ledger_base
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.domain.tasks import Task, new_task
+from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.postgres import connection as connections
@@ -23,6 +23,7 @@ from geekai_video_mcp.ledger.postgres.database import POOL_SIZE
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.database_proxy import database_proxy
 from support.postgres import needs_postgres
+from support.recorded import make_task
 from support.world import admit_new
 
 pytestmark = needs_postgres
@@ -44,10 +45,6 @@ async def session(database_url: str) -> AsyncGenerator["asyncpg.Connection[Any]"
     opened: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
     yield opened
     await opened.close()
-
-
-def make_task() -> Task:
-    return new_task(request={"prompt": "a fox"}, account="s", owner="a", at=1.0)
 
 
 def polled_once_more(task: Task) -> Task:
@@ -94,6 +91,21 @@ async def test_callers_that_give_up_at_any_moment_leave_every_connection_clean(
     assert len(done) < CALLS / len(calls), "none has given up: the test proves nothing"
     assert {row["state"] for row in open_ones} == {"idle"}
     assert len(open_ones) <= POOL_SIZE
+
+
+async def test_a_change_that_has_begun_is_recorded_although_its_caller_gives_up(
+    ledger: Ledger,
+) -> None:
+    task = await ledger.add(make_task())
+    with anyio.CancelScope() as caller:
+
+        def give_up_and_change(task: Task) -> Task:
+            caller.cancel()
+            return polled_once_more(task)
+
+        await ledger.change(task.id, give_up_and_change)
+
+    assert await ledger.find(task.id) == polled_once_more(task)
 
 
 async def test_a_row_that_another_one_holds_is_said_to_be_busy_and_stops_no_other_call(

@@ -11,7 +11,9 @@ from typing import Any
 import anyio
 import asyncpg
 import httpx
+import pytest
 
+from geekai_video_mcp import engine
 from geekai_video_mcp.app import open_app
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.domain.leases import acquire_lease
@@ -113,8 +115,9 @@ async def test_processes_that_take_the_same_tasks_at_once_share_them(
 
 
 async def test_a_task_that_was_just_being_changed_is_watched_a_moment_later(
-    database_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(engine, "SWEEP_INTERVAL", 3600.0)  # a later sweep would find it as well
     settings = Settings.from_env(
         {
             "GEEKAI_API_KEY": "sk-any",

@@ -3,8 +3,10 @@
 import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import Any
 
 import anyio
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -12,12 +14,26 @@ from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import FileElsewhere
-from support.fake_geekai import VIDEO, answer_with_estimate
+from support.clock import run_without_thread
+from support.fake_geekai import VIDEO, answer_with_estimate, box, file_reply
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
+from support.virtual_loop import VirtualTimeLoop
 from support.world import World, call, structured
 
 pytestmark = needs_postgres
 DAY = 86_400.0
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, Any]]:
+    """The clock jumps once everything waits for it, so that a sweep has ended by then."""
+    return "asyncio", {"loop_factory": VirtualTimeLoop}
+
+
+@pytest.fixture(autouse=True)
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that jumps while a thread works would jump over it."""
+    monkeypatch.setattr(anyio.to_thread, "run_sync", run_without_thread)
 
 
 @pytest.fixture
@@ -55,7 +71,7 @@ async def sweep(world: World, *, days: float) -> None:
     """A server has run so many days later, for long enough to delete what it has to."""
     world.clock_is_ahead = days * DAY
     async with world.app():
-        await anyio.sleep(0.5)
+        await anyio.sleep(60)
     world.clock_is_ahead = 0.0
 
 
@@ -98,6 +114,24 @@ async def test_callers_who_need_the_same_file_cause_one_download(
     assert len(set(found)) == 1
     assert count_downloads(first) == 2
     assert await read_task(first, task_id) == task
+
+
+async def test_what_a_link_gives_now_is_no_copy_of_another_file(
+    machines: tuple[World, World],
+) -> None:
+    first, second = machines
+    task_id = await make_video(first)
+
+    async def give_another(_: httpx.Request) -> httpx.Response:
+        return file_reply(VIDEO + box(b"free", b"another"))
+
+    first.service.on_file = give_another
+    async with second.app(sweep=False) as app:
+        task = await app.engine.get_local(task_id)
+        with pytest.raises(FileElsewhere, match="what its link gives now is another file"):
+            await app.engine.locate_file(task, wait_seconds=20)
+
+    assert not [path for path in second.output.rglob("*") if path.is_file()]
 
 
 async def test_a_copy_is_deleted_with_the_file_that_it_is_of(

@@ -1,4 +1,4 @@
-"""A PostgreSQL database that was restored from a copy: what `deploy/restored.sql` does to it."""
+"""A PostgreSQL database that was restored from a copy, and what `deploy/restored.sql` does."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -42,3 +42,27 @@ async def test_a_restored_task_is_what_it_would_be_in_a_copy_of_sqlite(
     restored_at = restored.submitted_at or NOW
     assert restored == mark_unsent_as_unknown(task, at=restored_at)
     assert (restored.status is not task.status) is (status in UNSENT)
+
+
+async def test_a_change_that_another_cluster_recorded_is_not_reported_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Transactions are numbered by cluster: an event may have a number that is still to come."""
+    asked = new_task(request={"model": "m", "prompt": "a fox"}, account="s", owner="a", at=NOW)
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    await ledger.add(asked)
+    await ledger.close()
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+    await connection.execute(
+        "UPDATE geekai_video.event SET xid = (pg_current_xact_id()::text::bigint + 50)::text::xid8"
+    )
+
+    restored = await Ledger.open_database(database_url, tmp_path)
+    before = await restored.last_event_id()
+    for _ in range(60):
+        await connection.execute("SELECT pg_current_xact_id()")
+    reported = await restored.events_after(after=before)
+    await restored.close()
+    await connection.close()
+
+    assert reported == []

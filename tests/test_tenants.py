@@ -26,10 +26,10 @@ from geekai_video_mcp.ledger.journal import Journal
 from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS, TENANTS_SINCE
 from support.ledgers import LedgerPlace, open_ledger
 from support.postgres import wait_for_transactions
+from support.recorded import NOW, accepted
 from support.sync_store import SyncStore
 from test_ledger_plans import statements
 
-NOW = 1_790_000_000.0
 REQUEST = {"model": "m", "prompt": "a fox"}
 PICTURE = {**REQUEST, "image": "data:image/png;base64," + "A" * 3000}
 LIMITS = Limits(per_day=1, in_flight=1, cny_per_day=1.0)
@@ -56,15 +56,6 @@ def task_of(tenant: str, *, key: str | None = None, price: float | None = None) 
         request=PICTURE, account="s", owner="a", at=NOW, tenant=tenant, idempotency_key=key
     )
     return replace(task, price_cny=price)
-
-
-def accepted(task: Task, *, by: str = "theirs") -> Task:
-    """*task* after its claim and the service's answer."""
-    sent = Observation(status=Status.SUBMITTING, at=NOW, owner="a", attempt=1)
-    answer = Observation(
-        status=Status.PENDING, at=NOW + 1, owner="a", attempt=1, provider_task_id=by
-    )
-    return advance(advance(task, sent), answer)
 
 
 def succeeded(task: Task) -> Task:

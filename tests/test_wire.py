@@ -874,13 +874,13 @@ def understood(given_reply: ProviderResponse) -> None:
         assert (answer.status is Status.SUCCEED) == (answer.result is not None)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.binary(max_size=200), status_codes, st.none() | st.text(max_size=10))
 def test_any_bytes_are_understood_or_refused(body: bytes, code: int, header: str | None) -> None:
     understood(ProviderResponse(status_code=code, body=body, at=NOW, retry_after=header))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(answers | json_values, status_codes)
 def test_any_json_is_understood_or_refused(payload: object, code: int) -> None:
     understood(reply(payload, code))

@@ -1,17 +1,14 @@
 """A fake GeekAI over HTTP, as a process of its own: it does as little as a service can.
 
-It keeps connections open and answers from memory, in one piece. A job finishes after
-`job_seconds`; with None it never does. It has no faults: `tests/reliability/provider.py` has those.
+It keeps connections open and answers from memory, in one piece. A job never ends. It has no faults:
+`tests/reliability/provider.py` has those.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
-import math
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Generator
 from typing import Any, Final
@@ -23,11 +20,10 @@ KEY: Final = "sk-benchmarks"
 
 
 @contextlib.contextmanager
-def running_service(*, job_seconds: float | None = None) -> Generator[str]:
+def running_service() -> Generator[str]:
     """Run the service; yields the base URL to configure."""
-    options = [] if job_seconds is None else ["--job-seconds", str(job_seconds)]
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.support.service", *options],
+        [sys.executable, "-m", "benchmarks.support.service"],
         stdout=subprocess.PIPE,
         cwd=ROOT,
     ) as process:
@@ -41,10 +37,7 @@ def running_service(*, job_seconds: float | None = None) -> Generator[str]:
 class Connection(asyncio.Protocol):
     """One connection: the requests on it are answered in order."""
 
-    def __init__(self, jobs: dict[str, float], job_seconds: float) -> None:
-        self._jobs = jobs
-        """When each job was made, by its id."""
-        self._job_seconds = job_seconds
+    def __init__(self) -> None:
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -73,14 +66,8 @@ class Connection(asyncio.Protocol):
 
     def _answer(self, method: bytes, path: str) -> dict[str, Any]:
         if method == b"POST":
-            job = str(uuid.uuid4())
-            self._jobs[job] = time.monotonic()
-            return {"model": "m", "task_id": job, "task_status": "pending"}
-        job = path.rsplit("/", 1)[-1]
-        if time.monotonic() - self._jobs.get(job, math.inf) < self._job_seconds:
-            return {"model": "m", "task_id": job, "task_status": "running"}
-        result = [{"id": job, "url": f"https://files.example/{job}.mp4", "duration": 5}]
-        return {"model": "m", "task_id": job, "task_status": "succeed", "video_result": result}
+            return {"model": "m", "task_id": str(uuid.uuid4()), "task_status": "pending"}
+        return {"model": "m", "task_id": path.rsplit("/", 1)[-1], "task_status": "running"}
 
     def _reply(self, answer: dict[str, Any]) -> None:
         body = json.dumps(answer).encode()
@@ -88,21 +75,13 @@ class Connection(asyncio.Protocol):
         self._transport.write(f"{head}\r\n\r\n".encode() + body)
 
 
-async def serve(job_seconds: float) -> None:
+async def serve() -> None:
     """Serve on a free port of this machine until the process is killed; print the base URL."""
-    jobs: dict[str, float] = {}
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(jobs, job_seconds), "127.0.0.1", 0)
+    server = await loop.create_server(Connection, "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/api/v1", flush=True)
     await server.serve_forever()
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--job-seconds", type=float, default=math.inf, help="not given: for ever")
-    asyncio.run(serve(parser.parse_args().job_seconds))
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(serve())

@@ -51,7 +51,7 @@ async def test_a_file_is_named_after_its_prompt_in_any_script(
     assert net.files() == [f"{unicodedata.normalize('NFC', words)}-01234567.mp4"]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.text(st.characters(codec=None), max_size=200))
 def test_no_prompt_makes_a_name_that_a_disk_would_not_take(prompt: str) -> None:
     stem = file_stem(succeeded_task(prompt=prompt))

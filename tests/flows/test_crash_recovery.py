@@ -81,6 +81,19 @@ async def test_a_request_that_never_left_is_sent_once_by_whoever_comes(world: Wo
     assert done["task_status"] == "succeed"
 
 
+@pytest.mark.parametrize(("may_send", "charges"), [(False, []), (True, ["a fox"])])
+async def test_a_process_that_takes_up_one_task_sends_it_only_where_that_is_asked_for(
+    world: World, *, may_send: bool, charges: list[str]
+) -> None:
+    """A command that costs nothing sends no request that another one has recorded."""
+    task = await leave_task(world)
+    async with world.app(sweep=False) as app:
+        await app.engine.take_up(task, may_send=may_send)
+        await anyio.sleep(60)
+
+    assert world.service.charges == charges
+
+
 @pytest.mark.parametrize(("ready_for", "charges"), [(60.0, ["a fox"]), (1000.0, [])])
 async def test_a_request_that_had_waited_is_as_old_as_what_it_waited_for(
     world: World, ready_for: float, charges: list[str]

@@ -22,7 +22,6 @@ from support.ledgers import open_ledger
 from support.world import World, call, structured, text
 
 MINUTES = 60.0
-PUBLIC = "93.184.216.34"
 
 Script = Callable[[httpx.Request], Awaitable[httpx.Response | None]]
 

@@ -16,7 +16,6 @@ RED, BLUE = "https://example.com/red.png", "https://example.com/blue.png"
 VEO = "veo-3.1-fast-generate-preview"
 HAILUO = "MiniMax-Hailuo-02"
 KLING = "kling-video-v2-6"
-NO_MONEY_SENTENCE = ("Nothing was charged.", "It may have been charged.")
 
 NOTHING: list[Any] = [
     None,
@@ -364,7 +363,6 @@ async def test_what_is_meant_well_is_the_same_request_as_the_right_spelling(
     assert {**job.body, **{name: job.body[name] for name in meant if name in job.body}} == job.body
 
 
-EXTRA = '"extra_body"'
 SHAPE = '{"camera_control": {"type": "simple", "config": {"horizontal": -5}}}'
 REFUSED: list[tuple[str, dict[str, Any], list[str]]] = [
     *(

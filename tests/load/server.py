@@ -58,7 +58,6 @@ async def loaded_server(
     folder: Path,
     *,
     tenants: int = 1,
-    transport: str = "http",
     settings: Mapping[str, str] | None = None,
     tokens: tuple[str, ...] = (),
 ) -> AsyncGenerator[LoadedServer]:
@@ -73,7 +72,7 @@ async def loaded_server(
     stderr = folder / "stderr.log"
     with stderr.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            *MODULE, "serve", "--transport", transport, "--port", "0", env=env, stderr=log
+            *MODULE, "serve", "--transport", "http", "--port", "0", env=env, stderr=log
         )
     try:
         server = LoadedServer(process, await _find_port(process, stderr), tokens, stderr)

@@ -8,9 +8,10 @@ import av
 import pytest
 
 from geekai_video_mcp.media.films import JOIN_SECONDS
-from support.process import run_cli, running_server, stdio
+from support.process import children_running, run_cli, running_server, stdio
 from support.world import call, structured
 
+JOIN = "geekai_video_mcp.media.workers.join"
 SMALL = {"size": "320x180", "duration": 2, "fps": 12, "prompt": "a red fox"}
 
 
@@ -27,20 +28,6 @@ def count_frames(path: str | Path) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-def children_of(pid: int, module: str) -> list[int]:
-    """The processes that run *module* for the process *pid*."""
-    found: list[int] = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_bytes().split(b"\0")
-            parent = int((path / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == pid and any(word.decode().endswith(module) for word in words):
-            found.append(int(path.name))
-    return found
-
-
 @pytest.mark.exhaustive
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="children are found by /proc")
 async def test_a_server_killed_in_mid_join_leaves_one_film_to_the_next(tmp_path: Path) -> None:
@@ -51,7 +38,7 @@ async def test_a_server_killed_in_mid_join_leaves_one_film_to_the_next(tmp_path:
         request = {"name": "join_videos", "arguments": {"parts": parts}}
         await server.send_message(id=7, method="tools/call", params=request)
         with anyio.fail_after(30):
-            while not children_of(server.process.pid, "workers.join"):  # noqa: ASYNC110 - other processes
+            while not children_running(JOIN, of=server.process.pid):  # noqa: ASYNC110 - other processes
                 await anyio.sleep(0.02)
         await server.kill()
     assert not list((tmp_path / "videos").glob("*-film-*.mp4"))

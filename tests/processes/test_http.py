@@ -15,9 +15,6 @@ from support.process import SERVE, SMALL, http_server, run_cli
 from support.sampling import sample
 from support.world import Era, call, structured
 
-FREE = {"size": "320x180", "fps": 12}
-"""What the free model takes, which is asked where there is a key and no model is named."""
-
 
 @pytest.mark.parametrize("era", sample(["auto", "legacy"], every=2))
 @pytest.mark.parametrize(

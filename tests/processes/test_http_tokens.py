@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from support.team_server import TeamServer, team_server, team_settings
 
 KEY = {"GEEKAI_API_KEY": "sk-the-operators-own-key", "GEEKAI_BASE_URL": "http://127.0.0.1:9/v1"}
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-Change = Callable[[dict[str, Any]], None]
 
 
 def write(folder: Path, document: object) -> None:

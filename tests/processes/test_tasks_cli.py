@@ -32,6 +32,7 @@ from geekai_video_mcp.domain.tasks import (
 from geekai_video_mcp.ledger import conversion, schema
 from support.ledgers import open_ledger, record_tasks
 from support.process import MODULE, environment, http_server, run_cli
+from support.recorded import STORED_FILE
 
 PROMPT = "一只狐狸在雪中奔跑，黄昏的光线温暖而悠长，镜头缓缓推进，远处的山脊被染成金色"
 MAYBE = "It may have been charged."
@@ -274,21 +275,8 @@ async def test_every_task_is_exported_and_no_cell_is_a_formula(tmp_path: Path) -
     stored = task(
         tmp_path,
         age=50,
-        status=Status.SUCCEED,
         provider_task_id="-theirs",
-        file_status=FileStatus.STORED,
-        file_path="/videos/狐.mp4",
-        file_bytes=5,
-        file_sha256="ab" * 32,
-        file_seconds=5.04,
-        file_width=1920,
-        file_height=1080,
-        file_fps=30.0,
-        file_has_sound=False,
-        price_cny=4.2,
-        price_source="a list, official",
-        price_read_on="2026-04-25",
-        ended_at=1_790_000_000.0,
+        **STORED_FILE,
     )
     await record_tasks(tmp_path / "state", *many, stored)
 

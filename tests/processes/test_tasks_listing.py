@@ -17,6 +17,7 @@ from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.tasks import Media, Result, Task, new_task
 from support.ledgers import record_tasks
 from support.process import run_cli
+from support.recorded import STORED_FILE
 
 DAY = 86_400.0
 posix = pytest.mark.skipif(sys.platform == "win32", reason="openers are found otherwise there")
@@ -85,39 +86,20 @@ async def test_a_time_that_is_none_is_refused(tmp_path: Path, when: str) -> None
 
 async def test_json_has_the_facts_of_the_export_as_values(tmp_path: Path) -> None:
     wild = 'say "hi"\x1b[31m,\nthere\u202e'
-    stored = task(
-        wild,
-        age=1,
-        status=Status.SUCCEED,
-        error_code=None,
-        file_status=FileStatus.STORED,
-        file_path="/videos/狐.mp4",
-        file_bytes=5,
-        file_sha256="ab" * 32,
-        file_seconds=5.04,
-        file_width=1920,
-        file_height=1080,
-        file_fps=30.0,
-        file_has_sound=False,
-        price_cny=4.2,
-        price_source="a list",
-        price_read_on="2026-04-25",
-        ended_at=1_790_000_000.0,
-        result=Result(duration=7.5),
-    )
+    stored = task(wild, age=1, error_code=None, result=Result(duration=7.5), **STORED_FILE)
     film = task("", age=2, media=Media.FILM, model="", request={"parts": [{"task": stored.id}]})
-    await record_tasks(tmp_path / "state", stored)
+    await record_tasks(tmp_path / "state", stored, film)
 
     _, out, _ = await tasks(tmp_path, "--json")
     _, shown, _ = await tasks(tmp_path, "show", stored.id, "--json")
     _, exported, _ = await tasks(tmp_path, "export")
 
-    assert film.media is Media.FILM
-    assert shown == out
-    assert out.count("\n") == 1
     assert not {"\x1b", "\u202e"} & set(out)
-    fields = json.loads(out)
-    assert list(fields) == next(csv.reader(io.StringIO(exported)))
+    first, second = out.splitlines(keepends=True)
+    assert shown == first
+    fields, film_fields = json.loads(first), json.loads(second)
+    assert list(fields) == list(film_fields) == next(csv.reader(io.StringIO(exported)))
+    assert (film_fields["media"], film_fields["parts"]) == ("film", [stored.id[:8]])
     assert fields["prompt"] == wild
     assert fields["file_path"] == "/videos/狐.mp4"
     assert (fields["duration"], fields["price_cny"], fields["file_has_sound"]) == (7.5, 4.2, False)

@@ -152,9 +152,9 @@ def judge(
     return verdict
 
 
-def tasks_by_prompt(state: Path, database: str | None = None) -> dict[str, Row]:
-    """The tasks of a ledger, by prompt."""
-    rows = read_records(state, database).tasks
+def tasks_by_prompt(state: Path) -> dict[str, Row]:
+    """The tasks of the ledger in the file of *state*, by prompt."""
+    rows = read_records(state, None).tasks
     return {str(json.loads(row["request"]).get("prompt")): row for row in rows}
 
 

@@ -81,12 +81,6 @@ def _add_silence(container: Any, tone: Any) -> None:  # noqa: ANN401 - untyped i
     container.mux(tone.encode(None))
 
 
-def with_sizes(content: bytes, width: int, height: int) -> bytes:
-    """The MP4 with another size in its sample description, which the decoder begins with."""
-    at = content.index(b"avc1", content.index(b"stsd")) + 4 + 24
-    return content[:at] + width.to_bytes(2, "big") + height.to_bytes(2, "big") + content[at + 4 :]
-
-
 def overwritten(content: bytes, box: bytes) -> bytes:
     """The MP4 with noise in place of what is in *box*."""
     at = content.index(box) + 4

@@ -242,15 +242,18 @@ def descendants_naming(text: str) -> list[str]:
     return found
 
 
-def children_running(module: str) -> list[Path]:
-    """The /proc folders of this process's children that run *module*; empty without /proc."""
-    found: list[Path] = []
+def children_running(module: str, *, of: int | None = None) -> list[Path]:
+    """The /proc folders of the children that run *module*, of this process or of another one.
+
+    Empty without /proc.
+    """
+    found, wanted = list[Path](), os.getpid() if of is None else of
     for path in Path("/proc").glob("[0-9]*"):
         try:
             words = (path / "cmdline").read_bytes().split(b"\0")
             parent = int((path / "stat").read_text("utf-8").rpartition(")")[2].split()[1])
         except OSError:
             continue
-        if module.encode() in words and parent == os.getpid():
+        if module.encode() in words and parent == wanted:
             found.append(path)
     return found

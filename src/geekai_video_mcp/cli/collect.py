@@ -44,7 +44,7 @@ async def _wait(settings: "Settings", task: "Task") -> Outcome:
         async with open_app(settings, sweep=False) as app:
             if task.account not in {app.engine.account, LOCAL_ACCOUNT}:
                 raise InvalidDecision(OTHER_ACCOUNT)
-            title = str(task.request.get("prompt") or task.id)
+            title = task.prompt or task.id
             with interruption.scope, show_live(title) as display:
                 ended = await follow_task(app, task, display)
                 await app.engine.mark_delivered(ended)

@@ -120,7 +120,7 @@ def _prompt_of(task: Task) -> str:
     """What the film shows, in the words of whoever asked for it."""
     if task.media is Media.FILM:
         return f"Joined from {', '.join(part_texts(task.request))}"
-    return str(task.request.get("prompt") or "No prompt is recorded.")
+    return task.prompt or "No prompt is recorded."
 
 
 def _facts_of(task: Task) -> Iterable[tuple[str, str]]:

@@ -41,7 +41,7 @@ class Plan(NamedTuple):
 
     @property
     def prompt(self) -> str:
-        return str(self.forecast.task.request.get("prompt") or "")
+        return self.forecast.task.prompt
 
     @property
     def may_be_paid(self) -> bool:

@@ -34,7 +34,7 @@ def describe_decision(task: Task, arguments: argparse.Namespace, *, width: int) 
         msg = f"The task is {task.status.value}; only an unknown outcome can be resolved"
         raise InvalidDecision(msg)
     sent = f", sent {format_time(task.submitted_at)}" if task.submitted_at else ""
-    prompt = plain_unlimited(str(task.request.get("prompt", "")))
+    prompt = plain_unlimited(task.prompt)
     return [
         f"Task {task.id}",
         f"{GAP}{task.status.value}{sent}, {plain_unlimited(task.model)}",

@@ -159,7 +159,7 @@ def _row(task: Task, *, at: float) -> _Row:
         picture=", ".join(picture_and_sound(task)),
         result=_result_text(task),
         reason="" if task.file_path else _result_text(task),
-        prompt=sanitize(str(task.request.get("prompt") or parts_text(task)), limit=PROMPT_CHARS),
+        prompt=sanitize(task.prompt or parts_text(task), limit=PROMPT_CHARS),
     )
 
 

@@ -174,15 +174,8 @@ def _first(own: int | None, general: int) -> int:
     return general if own is None else own
 
 
-def has_key_alone(
-    settings: Settings, tokens: TokensFile, tenant: str, key: SecretStr | None = None
-) -> bool:
-    """Whether the key of *tenant* is no other tenant's: what GeekAI has by it is then its own.
-
-    A key that the client sent is taken for its own: whoever has it may ask GeekAI as well.
-    """
-    if key is not None:
-        return True
+def has_key_alone(settings: Settings, tokens: TokensFile, tenant: str) -> bool:
+    """Whether the key of *tenant* is no other tenant's: what GeekAI has by it is then its own."""
     names = {LOCAL_TENANT, *tokens.tenant_names, tenant}
     accounts = {name: settings_of_tenant(settings, tokens, name).account for name in names}
     own = accounts.pop(tenant)

@@ -36,10 +36,6 @@ def pick_candidate(prefix: str, candidates: Sequence[Task], *, minimum: int) -> 
 def _describe_candidates(candidates: Sequence[Task]) -> list[str]:
     ids = shorten_ids([task.id for task in candidates])
     return [
-        f"{shown} ({task.status.value}, {quote(_title(task), limit=_PROMPT_CHARS)})"
+        f"{shown} ({task.status.value}, {quote(task.prompt or task.model, limit=_PROMPT_CHARS)})"
         for shown, task in zip(ids, candidates, strict=True)
     ]
-
-
-def _title(task: Task) -> str:
-    return str(task.request.get("prompt") or task.model)

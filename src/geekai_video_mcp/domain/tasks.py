@@ -125,6 +125,11 @@ class Task:
         return task
 
     @property
+    def prompt(self) -> str:
+        """The prompt of its request; empty for a film, and where the request is not known here."""
+        return str(self.request.get("prompt") or "")
+
+    @property
     def sendable_since(self) -> float:
         """Since when its request could be sent: for so long its caller has expected it."""
         return self.created_at if self.ready_at is None else self.ready_at

@@ -8,7 +8,6 @@ one place where a caller waits. MCP and HTTP may not enter.
 
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Self
 
 import anyio
@@ -40,25 +39,21 @@ from geekai_video_mcp.engine.local_files import LocalFiles
 from geekai_video_mcp.engine.model_list import ModelListCache
 from geekai_video_mcp.engine.operations import Operations
 from geekai_video_mcp.engine.outcome_recorder import OutcomeRecorder
-from geekai_video_mcp.engine.pending_submission import PendingSubmission, SubmitResult
+from geekai_video_mcp.engine.pending_submission import SubmitResult
 from geekai_video_mcp.engine.process_work import ProcessWork
 from geekai_video_mcp.engine.recovery import Recovery
 from geekai_video_mcp.engine.releaser import Releaser
+from geekai_video_mcp.engine.requester import SUBMIT_TIMEOUT, Requester
 from geekai_video_mcp.engine.resolver import Resolver
 from geekai_video_mcp.engine.retention import Retention
 from geekai_video_mcp.engine.submitter import Submitter
 from geekai_video_mcp.engine.watcher import Watcher
-from geekai_video_mcp.errors import (
-    BUSY,
-    MAYBE_CHARGED,
-    StorageUnavailable,
-    nothing_charged,
-)
 
 if TYPE_CHECKING:
     from geekai_video_mcp.ledger import EventNotice
 
 __all__ = [
+    "SUBMIT_TIMEOUT",
     "Connections",
     "Downloader",
     "Engine",
@@ -75,11 +70,6 @@ __all__ = [
 ]
 
 
-SUBMIT_TIMEOUT: Final = 15.0
-"""Seconds a call waits for the service's answer to its POST; the POST itself goes on."""
-_RETRY_SAME_CALL: Final = (
-    "Repeat the same call unchanged: if the request was recorded, it returns that task."
-)
 SWEEP_INTERVAL: Final = 10.0
 """Seconds between searches for tasks that a dead process left behind."""
 
@@ -109,6 +99,15 @@ class Engine:
             submitter=self._submitter,
             watcher=self._watcher,
             releaser=self._releaser,
+            start=self.start_background,
+        )
+        self._requester = Requester(
+            context,
+            forecaster=self._forecaster,
+            submitter=self._submitter,
+            watcher=self._watcher,
+            releaser=self._releaser,
+            follower=self._follower,
             start=self.start_background,
         )
         self._tasks: TaskGroup | None = None
@@ -180,38 +179,13 @@ class Engine:
             StorageUnavailable: the disk failed, before or after it was sent, or another process
                 held the ledger too long; it says which.
         """
-        if task_id is not None:
-            with nothing_charged():
-                existing = await self._context.ledger.find(task_id)
-            if existing is not None:
-                answered = await self._follower.wait_for_answer(existing, seconds=SUBMIT_TIMEOUT)
-                return SubmitResult(answered, deduplicated=True)
-        task = self._forecaster.new_task(request, idempotency_key, variation)
-        task = replace(task, id=task_id or task.id)
-        pending = PendingSubmission(request.body_to_send, fixed_id=task_id is not None)
-        self.start_background(self._submit_and_watch, task, pending)
-        with self._context.drain.move_on_after(wait_seconds):
-            await pending.answered.wait()
-        if not pending.recorded.is_set():
-            # Another process holds the ledger. The same call finds this task, if there is one.
-            raise StorageUnavailable(
-                f"Task {task.id}", BUSY, money=MAYBE_CHARGED, remedy=_RETRY_SAME_CALL
-            )
-        if pending.error is not None:
-            raise pending.error
-        earlier = pending.duplicate_of
-        try:
-            if earlier is not None:
-                answered = await self._follower.wait_for_answer(earlier, seconds=SUBMIT_TIMEOUT)
-                return SubmitResult(answered, deduplicated=True)
-            newest = pending.outcome or await self._context.require_task(
-                pending.recorded_as or task.id
-            )
-            return SubmitResult(newest, deduplicated=False)
-        except StorageUnavailable as exc:
-            recorded_id = earlier.id if earlier else pending.recorded_as or task.id
-            what = f"The record of task {recorded_id}"
-            raise StorageUnavailable(what, exc.reason, access="read", money=MAYBE_CHARGED) from exc
+        return await self._requester.submit(
+            request,
+            idempotency_key=idempotency_key,
+            variation=variation,
+            task_id=task_id,
+            wait_seconds=wait_seconds,
+        )
 
     async def make_film(self, parts: Sequence[FilmPart], audio: str | None) -> FilmResult:
         """Join videos of this machine into a film, in the background; local and free.
@@ -373,14 +347,6 @@ class Engine:
     ) -> AsyncGenerator[tuple[Task, ...]]:
         """These tasks, and as they change until they settle or time is up; see `Follower`."""
         return self._follower.follow_tasks(tasks, wait_seconds=wait_seconds, until=until)
-
-    async def _submit_and_watch(self, task: Task, pending: PendingSubmission) -> None:
-        await self._submitter.record_and_send(task, pending)
-        if pending.recorded_as is not None:
-            if task.status is Status.WAITING:
-                self._releaser.follow(pending.recorded_as)
-            else:
-                self._watcher.watch(pending.recorded_as, leased=pending.outcome)
 
     async def _sweep_loop(self) -> None:
         """Resume what no process works on: at start, and again whenever a process has died."""

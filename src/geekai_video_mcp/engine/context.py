@@ -190,7 +190,7 @@ class EngineContext:
         """Who answers for this engine's account, as the beginning of a sentence."""
         return service_name(self.account)
 
-    async def connections(self) -> Connections:
+    async def get_connections(self) -> Connections:
         """The provider client and the downloader, made on first use because they are heavy.
 
         Raises:
@@ -368,7 +368,7 @@ class EngineContext:
 
     async def poll(self, media: Media, provider_task_id: str) -> Observation:
         """Poll a task once. Raises what `GeekAIClient.get_task` raises."""
-        connections = await self.connections()
+        connections = await self.get_connections()
         try:
             return await connections.client.get_task(media, provider_task_id)
         except ServiceUnavailable as exc:

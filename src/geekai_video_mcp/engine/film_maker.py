@@ -297,10 +297,10 @@ class FilmMaker:
             )
             for (part, task, _), before in zip(found, [None, *found], strict=False)
         ]
-        prompt = await self._first_prompt(found[0].task)
+        prompt = await self._find_first_prompt(found[0].task)
         return JoinPlan(film=film, parts=parts, audio=sound.path, prompt=prompt)
 
-    async def _first_prompt(self, task: Task) -> str:
+    async def _find_first_prompt(self, task: Task) -> str:
         """The prompt of the first shot, whose words name the file; empty if there is none."""
         for _ in range(MAX_DEPTH):
             parts = film_parts(task.request) if task.media is Media.FILM else []
@@ -308,7 +308,7 @@ class FilmMaker:
             if found is None:
                 break
             task = found
-        return str(task.request.get("prompt") or "")
+        return task.prompt
 
     def _has_file(self, film: Task) -> bool:
         """Whether the film's file is where it was stored, and as long as it was."""

@@ -166,7 +166,7 @@ class LocalFiles:
         return None, Problem(f"and could not be fetched anew: {reason.rstrip('.')}", _AGAIN)
 
     async def _download(self, task: Task) -> FileUpdate:
-        connections = await self._context.connections()
+        connections = await self._context.get_connections()
         assert connections.copier is not None  # noqa: S101 - made with the downloader
         update = await connections.copier.download(task)
         if update.status is FileStatus.LOST and task.account == self._context.account:

@@ -69,7 +69,7 @@ class ModelListCache:
     async def _fetch_page(self, number: int) -> "ModelsPage":
         if wait := await self._context.acquire_request_slot():
             raise ServiceUnavailable("held", code=RATE_LIMITED, retry_after_seconds=wait)
-        connections = await self._context.connections()
+        connections = await self._context.get_connections()
         try:
             return await connections.client.list_models(number)
         except ServiceUnavailable as exc:

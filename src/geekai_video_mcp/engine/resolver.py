@@ -57,7 +57,7 @@ class Resolver:
         task = await self._context.require_task(task_id)
         _check_attachable(task, provider_task_id, None, account=context.account)
         try:
-            connections = await context.connections()
+            connections = await context.get_connections()
             observation = await connections.client.get_task(task.media, provider_task_id)
         except TaskNotFound as exc:
             msg = f"GeekAI knows no task {quote(provider_task_id, limit=64)} for this key"
@@ -114,14 +114,14 @@ class Resolver:
             )
             return _abandon(task, at=at, replacement=new), context.with_price(new)
 
-        body = await self._body_without_references(task_id)
+        body = await self._resolve_references(task_id)
         while True:
             with suppress(ShortIdTaken):
                 return await context.ledger.supersede(
                     task_id, abandon_and_replace, check_caps, limits=context.limits, body=body
                 )
 
-    async def _body_without_references(self, task_id: str) -> Mapping[str, Any] | None:
+    async def _resolve_references(self, task_id: str) -> Mapping[str, Any] | None:
         """The body of a task that uses others, if it is stored no longer; None otherwise."""
         context = self._context
         task = await context.require_task(task_id)

@@ -127,7 +127,7 @@ class ResultFetcher:
         return update
 
     async def _try_download(self, task: Task) -> FileUpdate:
-        downloader = (await self._context.connections()).downloader
+        downloader = (await self._context.get_connections()).downloader
         update = await downloader.download(task)
         if update.status is not FileStatus.LOST:
             return update
@@ -151,7 +151,7 @@ class ResultFetcher:
 
     async def _refresh_link(self, task: Task) -> Task:
         """Ask the service for a new download link, because the old one is dead."""
-        client = (await self._context.connections()).client
+        client = (await self._context.get_connections()).client
         try:
             observation = await client.get_task(task.media, str(task.provider_task_id))
         except TaskNotFound:

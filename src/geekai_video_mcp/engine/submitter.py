@@ -184,7 +184,7 @@ class Submitter:
     async def _can_connect(self) -> bool:
         """Whether the connections are there; they are made before the claim, and may fail."""
         try:
-            await self._context.connections()
+            await self._context.get_connections()
         except ServiceUnavailable:
             return False  # the first attempt fails with the same error, and that is recorded
         return True
@@ -357,7 +357,7 @@ class Submitter:
             return lost
         counters = self._context.counters
         try:
-            connections = await self._context.connections()
+            connections = await self._context.get_connections()
             observation = await self._send_once(connections.client, task, body)
         except (RequestRefused, NotAuthorised, WrongService) as exc:
             counters.count_submission(task.model, "rejected")

@@ -1,11 +1,11 @@
 """Every task, durable: a row is written before money is spent, and only a person deletes it.
 
-The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such
-as those of `lifecycle`, and writes the result, in one transaction. So two
-processes that change a task at the same moment cannot overwrite each other, and a cancelled
-caller cannot leave half a change behind. What changes nothing is in `reads`. SQL stays in
-`schema`, `sqlite` and `database`; the network, MCP and the rules of when money may be spent may
-not enter, and are passed in as functions.
+The one way to change a task is `Ledger.change`: it reads the row, passes it to a function such as
+those of `lifecycle`, and writes the result, in one transaction. So two processes that change a task
+at the same moment cannot overwrite each other, and a cancelled caller cannot leave half a change
+behind. What changes nothing is in `reads`, what each transaction does in `store`, and SQL in
+`schema`, `sqlite` and `postgres`. The network, MCP and the rules of when money may be spent may not
+enter, and are passed in as functions.
 """
 
 import logging

@@ -194,15 +194,9 @@ def to_json(body: Mapping[str, Any]) -> str:
 
 def to_row(task: Task) -> dict[str, Any]:
     """The columns of *task*."""
-    row = {column: getattr(task, name) for name, column in _COLUMN_BY_FIELD.items()}
-    row["request"] = to_json(task.request)
-    row["waits_for"] = json.dumps(task.waits_for) if task.waits_for else None
-    row["result"] = _result_json(task.result) if task.result else None
-    for name in _ENUM_COLUMNS:
-        row[name] = row[name].value
-    for name in _FLAG_COLUMNS:
-        row[name] = None if row[name] is None else int(row[name])
-    return row
+    return {
+        column: _to_value(column, getattr(task, name)) for name, column in _COLUMN_BY_FIELD.items()
+    }
 
 
 def changed_columns(before: Task, after: Task) -> dict[str, Any]:
@@ -219,7 +213,7 @@ def changed_columns(before: Task, after: Task) -> dict[str, Any]:
 
 
 def _to_value(column: str, value: Any) -> Any:  # noqa: ANN401 - of any field
-    """The value of one column, as `to_row` has it."""
+    """The value of one column for a field's."""
     if column == "request":
         return to_json(value)
     if column == "waits_for":

@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping, S
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
-from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger.row_checks import UnreadableRow
 
 logger = logging.getLogger(__name__)
@@ -31,6 +30,8 @@ class Database(ABC):
         """The time of what is recorded, in Unix seconds: one that all processes have in common."""
         self._unreadable_rows: set[str] = set()
         """The messages about unreadable rows that were logged: sweeps read them again and again."""
+        self._upgraded = False
+        """Whether a newer version has upgraded the tables since they were opened."""
 
     @abstractmethod
     async def run(self, transaction: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -112,10 +113,6 @@ class Database(ABC):
         """Run one statement of the current transaction with each of *params*."""
 
     @abstractmethod
-    def describe_unreadable(self, exc: UnreadableRow) -> StorageUnavailable:
-        """The error for a row that was to be changed and cannot be read."""
-
-    @abstractmethod
     async def execute(self, statement: str, params: Params | None = None) -> int:
         """Run one statement of the current transaction; returns how many rows it has changed."""
 
@@ -150,6 +147,15 @@ class Database(ABC):
         Raises:
             StorageUnavailable: another process holds them, or there is no room for a copy.
         """
+
+    def warn_of_upgrade(self) -> None:
+        """Log once that a newer version has upgraded the tables while this one runs."""
+        if not self._upgraded:
+            self._upgraded = True
+            logger.warning(
+                "a newer version of this server upgraded the task database: this one finishes its"
+                " tasks and sends no new request. Upgrade it and start it again."
+            )
 
     def parse_rows(self, found: Iterable[R], parse: Callable[[R], T]) -> Generator[T]:
         """These rows, without those that cannot be read, each of which is logged once."""

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 from geekai_video_mcp.domain.tasks import (
     Observation,
     Result,
 )
+from geekai_video_mcp.errors import DATABASE, StorageUnavailable
 from geekai_video_mcp.quoting import quote
 
 PARSING_ERRORS: Final = (ValueError, TypeError, RecursionError)
@@ -28,6 +29,19 @@ class UnreadableRow(Exception):
     def __init__(self, kind: str, task_id: object) -> None:
         shown = quote(str(task_id), limit=64).strip('"')
         super().__init__(f"{kind} {shown} holds values that no version of this server writes")
+
+
+def unreadable_row_error(
+    exc: UnreadableRow, access: Literal["opened", "read", "written"]
+) -> StorageUnavailable:
+    """The error for a call that needs the row, whichever database has it."""
+    return StorageUnavailable(
+        DATABASE,
+        str(exc),
+        access=access,
+        remedy="The other tasks are not affected. The operator repairs the row, or restores the"
+        " database from a backup.",
+    )
 
 
 class unreadable_row:  # noqa: N801 - used as a function; a generator would cost every read more

@@ -1,6 +1,7 @@
-"""Every statement on the task database: plain SQL with named parameters.
+"""Every statement on the task database, in SQLite's dialect and with named parameters.
 
-A second store would run the same ones. `conversion` knows what a row stands for.
+`postgres.dialect` translates them, so that both databases run the same ones. `conversion` knows
+what a row stands for.
 """
 
 from collections.abc import Collection, Iterable, Sequence

@@ -20,7 +20,7 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import InvalidDecision, StorageUnavailable
 from geekai_video_mcp.ledger import conversion, schema
 from geekai_video_mcp.ledger.database import Params, Row
-from geekai_video_mcp.ledger.row_checks import UnreadableRow
+from geekai_video_mcp.ledger.row_checks import UnreadableRow, unreadable_row_error
 from geekai_video_mcp.ledger.store_reads import StoreReads
 
 T = TypeVar("T")
@@ -28,10 +28,6 @@ T = TypeVar("T")
 
 class Store(StoreReads):
     """The ledger for one process and one tenant."""
-
-    def of_tenant(self, tenant: str) -> "Store":
-        """The same database as another tenant sees it; it is closed with this one."""
-        return Store(self._db, tenant=tenant)
 
     async def add(self, task: Task) -> Task:
         async with self._db.transaction():
@@ -146,7 +142,7 @@ class Store(StoreReads):
                 after[task_id] = change(after[task_id])
                 outcomes.append(after[task_id])
             except UnreadableRow as exc:
-                outcomes.append(self._db.describe_unreadable(exc))
+                outcomes.append(unreadable_row_error(exc, "written"))
             except Exception as exc:  # noqa: BLE001 - a bug in one change must not stop others
                 outcomes.append(exc)
         failed = await self._update_tasks([(before[each], after[each]) for each in before])

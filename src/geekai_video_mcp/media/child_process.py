@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+from anyio.lowlevel import RunVar
 
 import geekai_video_mcp
 
@@ -36,6 +37,24 @@ _NEEDED_BY_PYTHON: Final = (
     "COVERAGE_PROCESS_CONFIG",  # coverage of the tests measures the children as well
 )
 """Variables that a Python and its libraries are found by, and none that holds a secret."""
+
+
+class WorkerSlots:
+    """How many children of one kind run at the same time, for all callers of this process."""
+
+    def __init__(self, count: int, name: str) -> None:
+        self._count: Final = count
+        self._slots: Final = RunVar[anyio.Semaphore](name)
+
+    def of_process(self) -> anyio.Semaphore:
+        """To be held while a child runs; there is one for each event loop."""
+        try:
+            return self._slots.get()
+        except LookupError:
+            slots = anyio.Semaphore(self._count)
+            self._slots.set(slots)
+            return slots
+
 
 RunWorker = Callable[[Sequence[str], bytes], Awaitable["subprocess.CompletedProcess[bytes]"]]
 """Runs the program that the first argument names, with the others and this content."""

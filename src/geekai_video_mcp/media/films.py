@@ -15,7 +15,6 @@ from typing import Any, Final, Protocol, cast
 
 import anyio
 from anyio import to_thread
-from anyio.lowlevel import RunVar
 
 from geekai_video_mcp.domain.tasks import (
     FileUpdate,
@@ -38,8 +37,6 @@ MAX_FILM_SECONDS: Final = 7200.0
 """Two hours; the child counts no more frames than that."""
 JOIN_SECONDS: Final = 900.0
 """Seconds after which a join is given up: three minutes of 4K take as long to encode."""
-MAX_CONCURRENT: Final = 1
-"""Joins at the same time in one process; each uses two cores and up to 768 MB."""
 _OUT_OF_MEMORY: Final = 3
 """The exit status of a child that its memory limit has stopped."""
 
@@ -95,9 +92,6 @@ class RunLongWorker(Protocol):
     ) -> "Awaitable[subprocess.CompletedProcess[bytes]]": ...
 
 
-_SLOTS: Final = RunVar[anyio.Semaphore]("joins at the same time")
-
-
 async def join_files(
     request: JoinRequest,
     *,
@@ -106,7 +100,8 @@ async def join_files(
 ) -> JoinedFilm:
     """Join the parts into one MP4 in the output folder; may take `JOIN_SECONDS`.
 
-    If it is cancelled, the child is killed and its file removed.
+    It takes two cores and up to 768 MB, and the caller runs one at a time. If it is cancelled, the
+    child is killed and its file removed.
 
     Raises:
         JoinFailed: says which part is the reason, and what to do.
@@ -115,24 +110,14 @@ async def join_files(
         raise _failed(request, {"error": "no_parts"})
     if len(request.parts) > MAX_PARTS:
         raise _failed(request, {"error": "too_many", "most": MAX_PARTS})
-    async with _slots():
-        try:
-            return await _join_into_part(request, run_worker, report)
-        except OSError as exc:
-            where = describe_output_folder(request.output_dir)
-            raise _failed(
-                request,
-                {"error": "folder", "folder": where, "why": describe_os_error(exc)},
-            ) from exc
-
-
-def _slots() -> anyio.Semaphore:
     try:
-        return _SLOTS.get()
-    except LookupError:
-        slots = anyio.Semaphore(MAX_CONCURRENT)
-        _SLOTS.set(slots)
-        return slots
+        return await _join_into_part(request, run_worker, report)
+    except OSError as exc:
+        where = describe_output_folder(request.output_dir)
+        raise _failed(
+            request,
+            {"error": "folder", "folder": where, "why": describe_os_error(exc)},
+        ) from exc
 
 
 async def _join_into_part(

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import anyio
-from anyio.lowlevel import RunVar
 
-from geekai_video_mcp.media.child_process import RunWorker, run_worker
+from geekai_video_mcp.media.child_process import RunWorker, WorkerSlots, run_worker
 
 INSPECTION_DEADLINE: Final = 5.0
 """Seconds from the call, waiting in line included; a normal clip takes a third of one."""
@@ -104,8 +103,7 @@ class FileFacts:
         return REASONS[self.reason] if self.reason else None
 
 
-_SLOTS: Final = RunVar[anyio.Semaphore]("inspections at the same time")
-"""Of the event loop, because every download of a process asks."""
+_SLOTS: Final = WorkerSlots(MAX_CONCURRENT, "inspections at the same time")
 
 
 async def inspect_file(
@@ -119,21 +117,12 @@ async def inspect_file(
     """
     try:
         with anyio.move_on_after(max_seconds):
-            async with _slots():
+            async with _SLOTS.of_process():
                 done = await run_worker(["inspect", str(path)], b"")
             return _read_facts(done.stdout)
     except OSError:  # no process could be started
         pass
     return FileFacts(verdict=Verdict.UNKNOWN, reason=Reason.NO_ANSWER)
-
-
-def _slots() -> anyio.Semaphore:
-    try:
-        return _SLOTS.get()
-    except LookupError:
-        slots = anyio.Semaphore(MAX_CONCURRENT)
-        _SLOTS.set(slots)
-        return slots
 
 
 def _read_facts(output: bytes) -> FileFacts:

@@ -17,9 +17,8 @@ from typing import Any, Final, Literal
 
 import anyio
 from anyio import to_thread
-from anyio.lowlevel import RunVar
 
-from geekai_video_mcp.media.child_process import RunWorker, run_worker
+from geekai_video_mcp.media.child_process import RunWorker, WorkerSlots, run_worker
 from geekai_video_mcp.media.inspection import Reason
 
 PREVIEW_DEADLINE: Final = 8.0
@@ -98,8 +97,8 @@ class _PendingWork:
     output: bytes = b""
 
 
-_SLOTS: Final = RunVar[anyio.Semaphore]("previews at the same time")
-"""Of the event loop, because every tenant has a renderer of its own."""
+_SLOTS: Final = WorkerSlots(MAX_CONCURRENT, "previews at the same time")
+"""Of the process, because every tenant has a renderer of its own."""
 
 
 class _QueueFull(Exception):
@@ -219,7 +218,7 @@ class PreviewRenderer:
         pending = self._pending[key] = _PendingWork()
         self._queued += 1
         try:
-            async with self._turns, _slots():
+            async with self._turns, _SLOTS.of_process():
                 child = await self._run_worker(list(key.arguments), content)
             pending.ended, pending.output = True, child.stdout
             # A child that was killed may have more time, or more memory, at the next call.
@@ -235,15 +234,6 @@ class PreviewRenderer:
         self._kept[key] = output
         while sum(len(kept) + 200 for kept in self._kept.values()) > KEPT_BYTES:
             self._kept.popitem(last=False)
-
-
-def _slots() -> anyio.Semaphore:
-    try:
-        return _SLOTS.get()
-    except LookupError:
-        slots = anyio.Semaphore(MAX_CONCURRENT)
-        _SLOTS.set(slots)
-        return slots
 
 
 _NO_ANSWER: Final = ShownFile(reason=Reason.NO_ANSWER)

@@ -105,7 +105,7 @@ def _title(task: Task, *, kind: str) -> str:
 def _subject(task: Task) -> str:
     if task.media is Media.FILM:
         return f"film of {', '.join(part_texts(task.request))}"
-    return str(task.request.get("prompt") or "")
+    return task.prompt
 
 
 def _kind(task: Task) -> str:

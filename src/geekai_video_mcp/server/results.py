@@ -53,11 +53,9 @@ class Request(NamedTuple):
     """The settings that were sent."""
 
 
-def text_result(
-    view: BaseModel, text: str, *, failed: bool = False, link: ResourceLink | None = None
-) -> CallToolResult:
+def text_result(view: BaseModel, text: str, *, failed: bool = False) -> CallToolResult:
     """A tool's result in both forms: *view* as structure, *text* for a model that reads text."""
-    return structured_result(dump(view), text, failed=failed, link=link)
+    return structured_result(dump(view), text, failed=failed)
 
 
 def dump(view: BaseModel) -> dict[str, Any]:
@@ -69,7 +67,7 @@ def dump(view: BaseModel) -> dict[str, Any]:
 
 
 def structured_result(
-    structure: dict[str, Any], text: str, *, failed: bool, link: ResourceLink | None
+    structure: dict[str, Any], text: str, *, failed: bool, link: ResourceLink | None = None
 ) -> CallToolResult:
     """A tool's result in both forms."""
     return CallToolResult(

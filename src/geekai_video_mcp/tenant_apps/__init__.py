@@ -125,7 +125,7 @@ class TenantApps:
         """Open what a server works with from its start on."""
         own = self._hold(Principal(), Terms(settings=self._settings, may_import=True))
         await self._wait_until_open(own)
-        await self._open_for_unfinished(await self._unfinished())
+        await self._open_for_unfinished(await self._list_unfinished())
         self._tasks.start_soon(self._tend)
 
     def close(self) -> None:
@@ -183,6 +183,7 @@ class TenantApps:
         if principal.key is not None:
             with_key = settings_of_tenant(self._settings, tokens, principal.tenant, principal.key)
             if with_key.account != settings.account:
+                # Whoever has the key may ask GeekAI for its tasks as well.
                 return Terms(settings=with_key, may_import=True)
         alone = has_key_alone(self._settings, tokens, principal.tenant)
         return Terms(settings=settings, may_import=alone)
@@ -255,10 +256,8 @@ class TenantApps:
         return False
 
     async def _close_one_of(self, crowd: Collection[HeldApp], why: str) -> None:
-        at, unfinished = (
-            anyio.current_time(),
-            await self._unfinished(),
-        )
+        at = anyio.current_time()
+        unfinished = await self._list_unfinished()
         for held in sorted(crowd, key=lambda held: held.unused_since):
             if held.has_nothing_to_do(unfinished, since=at):
                 held.closing.set()
@@ -305,21 +304,19 @@ class TenantApps:
 
     async def _tend_once(self) -> None:
         """Open an `App` for those whose tasks wait for a server, and close those that may be."""
-        at, unfinished = (
-            anyio.current_time(),
-            await self._unfinished(),
-        )
+        at = anyio.current_time()
+        unfinished = await self._list_unfinished()
         await self._open_for_unfinished(unfinished)
         await self._open_for_old_files()
         for held in [*self._held.values()]:
             terms = await self._find_terms(held.principal)
             if terms.key == held.terms.key and terms != held.terms:
                 self._adopt_terms(held, terms)
-            patience = TEND_INTERVAL if held.outdated else IDLE_SECONDS
-            if held.has_nothing_to_do(unfinished, since=at - patience):
+            idle_seconds = TEND_INTERVAL if held.outdated else IDLE_SECONDS
+            if held.has_nothing_to_do(unfinished, since=at - idle_seconds):
                 held.closing.set()
 
-    async def _unfinished(self) -> Unfinished:
+    async def _list_unfinished(self) -> Unfinished:
         return await self._base.ledger.tenants_with_unfinished_work(since=time.time() - LINK_TTL)
 
     async def _open_for_unfinished(self, unfinished: Unfinished) -> None:

@@ -8,7 +8,7 @@ from geekai_video_mcp.ledger.postgres import VARIABLE
 from geekai_video_mcp.ledger.postgres.connection import (
     SCHEMA,
     checked_connection,
-    schema_version,
+    read_schema_version,
 )
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.report import LedgerReport, UnknownTask
@@ -40,7 +40,7 @@ async def check_database(url: str) -> LedgerReport | None:
     ):
         if not await _has_tables(connection):
             return None
-        version = await schema_version(connection)
+        version = await read_schema_version(connection)
         if version > len(MIGRATIONS):
             raise LedgerTooNew("created", place=VARIABLE)
         tasks = await connection.fetch("SELECT tenant, count(*) FROM task GROUP BY 1 ORDER BY 1")
@@ -49,7 +49,7 @@ async def check_database(url: str) -> LedgerReport | None:
             Status.UNKNOWN.value,
         )
         return LedgerReport(
-            server=f"PostgreSQL {await _server_version(connection)}",
+            server=f"PostgreSQL {await _read_server_version(connection)}",
             schema_version=version,
             newest_schema=len(MIGRATIONS),
             tasks={row["tenant"]: row["count"] for row in tasks},
@@ -63,6 +63,6 @@ async def _has_tables(connection: "asyncpg.Connection[Any]") -> bool:
     return found is not None
 
 
-async def _server_version(connection: "asyncpg.Connection[Any]") -> str:
+async def _read_server_version(connection: "asyncpg.Connection[Any]") -> str:
     number = int(await connection.fetchval("SHOW server_version_num"))
     return f"{number // 10_000}.{number % 10_000}"

@@ -175,7 +175,7 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)"
         )
-        version = await schema_version(connection)
+        version = await read_schema_version(connection)
         if version > len(MIGRATIONS):
             raise LedgerTooNew("created", place=VARIABLE)
         for script in MIGRATIONS[version:]:
@@ -185,18 +185,20 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
             await connection.execute("DELETE FROM schema_version")
             await connection.execute("INSERT INTO schema_version VALUES ($1)", len(MIGRATIONS))
         # After a restore into another cluster the transactions' numbers begin anew: an event from
-        # there would look as if it were of the future, and those who follow would miss the others.
+        # there would look as if it were of the future, and be reported again when that has come.
         await connection.execute(
             "UPDATE event SET xid = '3' WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
         )
 
 
-async def schema_version(connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]") -> int:
+async def read_schema_version(
+    connection: "asyncpg.Connection[Any] | PoolConnectionProxy[Any]",
+) -> int:
     """The version of the tables; 0 before there are any."""
     return int(await connection.fetchval("SELECT max(version) FROM schema_version") or 0)
 
 
-async def begin_version_check(connection: "PoolConnectionProxy[Any]") -> tuple[int, str]:
+async def read_version_and_xid(connection: "PoolConnectionProxy[Any]") -> tuple[int, str]:
     """The version of the tables, and the number of this transaction, in one round trip."""
     row = await connection.fetchrow(
         "SELECT max(version), pg_current_xact_id()::text FROM schema_version"

@@ -30,13 +30,12 @@ from geekai_video_mcp.ledger.postgres.connection import (
     COMMAND_TIMEOUT,
     CONNECT_TIMEOUT,
     STATEMENT_TIMEOUT,
-    begin_version_check,
+    read_version_and_xid,
     set_up,
 )
 from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.errors import FAILURES, describe_error
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
-from geekai_video_mcp.ledger.row_checks import UnreadableRow
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -103,8 +102,6 @@ class PostgresDatabase(Database):
         super().__init__()
         self._pool: Final = pool
         self._admissions: Final = anyio.CapacityLimiter(ADMISSIONS)
-        self._upgraded = False
-        """Whether a newer version has upgraded the tables since they were opened."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -177,9 +174,9 @@ class PostgresDatabase(Database):
         try:
             with nothing_charged():
                 async with self._admission(), self.transaction():
-                    version, xid = await begin_version_check(_current.get())
+                    version, xid = await read_version_and_xid(_current.get())
                     if version > len(MIGRATIONS):
-                        self._warn_of_upgrade()
+                        self.warn_of_upgrade()
                         raise LedgerTooNew("upgraded")
                     yield
                     committing = xid
@@ -228,14 +225,6 @@ class PostgresDatabase(Database):
             remedy="Once the database is there again, repeat the same call unchanged: if the"
             " request was recorded, it returns that task.",
         ) from why
-
-    def _warn_of_upgrade(self) -> None:
-        if not self._upgraded:
-            self._upgraded = True
-            logger.warning(
-                "a newer version of this server upgraded the task database: this one finishes its"
-                " tasks and sends no new request. Upgrade it and start it again."
-            )
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncGenerator[None]:
@@ -286,9 +275,6 @@ class PostgresDatabase(Database):
     async def execute_many(self, statement: str, params: Sequence[Params]) -> None:
         text, names = translate(statement)
         await _current.get().executemany(text, [_values(names, each) for each in params])
-
-    def describe_unreadable(self, exc: UnreadableRow) -> StorageUnavailable:
-        return describe_error(exc, "written")
 
     async def execute(self, statement: str, params: Params | None = None) -> int:
         text, names = translate(statement)

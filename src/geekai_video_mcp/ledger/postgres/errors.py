@@ -1,13 +1,13 @@
 """The errors of asyncpg as ours: a sentence that names the variable, and never the address."""
 
 import ssl
+from typing import Literal
 
 import asyncpg
 
 from geekai_video_mcp.errors import BUSY, DATABASE, ConfigError, StorageUnavailable
 from geekai_video_mcp.ledger.postgres import VARIABLE
-from geekai_video_mcp.ledger.row_checks import UnreadableRow
-from geekai_video_mcp.quoting import quote
+from geekai_video_mcp.ledger.row_checks import UnreadableRow, unreadable_row_error
 
 FAILURES = (
     asyncpg.PostgresError,
@@ -19,10 +19,6 @@ FAILURES = (
 )
 """What asyncpg raises, and what a row raises that cannot be read."""
 
-_UNREADABLE_ROW = (
-    "The other tasks are not affected. The operator repairs the row, or restores the database from"
-    " a backup."
-)
 _LOCKED = (
     asyncpg.LockNotAvailableError,
     asyncpg.DeadlockDetectedError,
@@ -32,17 +28,16 @@ _LOCKED = (
 _RESERVED_FOR_OPERATOR = "The operator makes the database of GEEKAI_DATABASE_URL available again"
 
 
-def describe_error(exc: Exception, access: str) -> StorageUnavailable:
+def describe_error(exc: Exception, access: Literal["read", "written"]) -> StorageUnavailable:
     """Our error for one of asyncpg's, met while the ledger was used."""
-    at = "read" if access == "read" else "written"
     if isinstance(exc, UnreadableRow):
-        return StorageUnavailable(DATABASE, str(exc), access=at, remedy=_UNREADABLE_ROW)
+        return unreadable_row_error(exc, access)
     if isinstance(exc, _LOCKED):
-        return StorageUnavailable(DATABASE, BUSY, access=at)
+        return StorageUnavailable(DATABASE, BUSY, access=access)
     return StorageUnavailable(
         DATABASE,
         describe_failure(exc),
-        access=at,
+        access=access,
         remedy=f"{_RESERVED_FOR_OPERATOR}; then the same call works. This server reconnects by"
         " itself.",
     )
@@ -114,8 +109,3 @@ def refuse_at_start(exc: Exception) -> ConfigError:
 def refuse_setting(reason: str) -> ConfigError:
     """Why the database would not keep what it is given."""
     return ConfigError({VARIABLE: reason})
-
-
-def quoted(text: object) -> str:
-    """A value that the database has sent, as data."""
-    return quote(str(text), limit=64)

@@ -12,7 +12,7 @@ from geekai_video_mcp.errors import (
     StorageUnavailable,
 )
 from geekai_video_mcp.ledger import conversion
-from geekai_video_mcp.ledger.row_checks import UnreadableRow
+from geekai_video_mcp.ledger.row_checks import UnreadableRow, unreadable_row_error
 from geekai_video_mcp.ledger.sqlite.database_file import MOVE_AWAY, Access
 from geekai_video_mcp.ledger.sqlite.migrations import MIGRATIONS
 from geekai_video_mcp.quoting import quote
@@ -25,10 +25,6 @@ _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REFUSED: Final = frozenset(
     {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM}
 )
-_UNREADABLE_ROW: Final = (
-    "The other tasks are not affected. The operator repairs the row, or restores the database from"
-    " a backup."
-)
 
 
 def describe_error(
@@ -39,7 +35,7 @@ def describe_error(
     if primary == sqlite3.SQLITE_BUSY:
         return StorageUnavailable(DATABASE, BUSY, access=access)
     if isinstance(exc, UnreadableRow):
-        return StorageUnavailable(DATABASE, str(exc), access=access, remedy=_UNREADABLE_ROW)
+        return unreadable_row_error(exc, access)
     where = quote(str(path))
     if primary in _DAMAGED:
         reason = f"{where} is damaged ({exc})"

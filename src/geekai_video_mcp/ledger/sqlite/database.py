@@ -57,8 +57,6 @@ class SqliteDatabase(Database):
         super().__init__()
         # An SQLite connection runs one transaction at a time; callers wait in order of arrival.
         self._limiter: Final = anyio.CapacityLimiter(1)
-        self._upgraded = False
-        """Whether a newer version has upgraded the file since it was opened."""
         self._moved: str | None = None
         database_file.create_folder(state_dir)
         self.path: Final = path_in(state_dir.resolve())
@@ -114,14 +112,6 @@ class SqliteDatabase(Database):
             if not connection.is_complete(self._connection):
                 raise database_file.unusable_error(self.path, "it has lost a table or a column")
 
-    def _warn_of_upgrade(self) -> None:
-        if not self._upgraded:
-            self._upgraded = True
-            logger.warning(
-                "a newer version of this server upgraded the task database: this one finishes its"
-                " tasks and sends no new request. Upgrade it and start it again."
-            )
-
     @asynccontextmanager
     async def transaction_before_sending(self) -> AsyncGenerator[None]:
         with nothing_charged(), self._transaction():
@@ -151,7 +141,7 @@ class SqliteDatabase(Database):
                 if access != "opened" and connection.schema_version(self._connection) > len(
                     MIGRATIONS
                 ):
-                    self._warn_of_upgrade()
+                    self.warn_of_upgrade()
                 yield
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -244,9 +234,6 @@ class SqliteDatabase(Database):
 
     async def execute_many(self, statement: str, params: Sequence[Params]) -> None:
         self._connection.executemany(statement, params)
-
-    def describe_unreadable(self, exc: UnreadableRow) -> StorageUnavailable:
-        return connection.describe_error(exc, self.path, "written")
 
     async def select(self, statement: str, params: Params | None = None) -> list[Row]:
         # `sqlite3.Row` compares a name with every column's at each access.

@@ -114,16 +114,8 @@ class ProcessRegistry:
             os.close(descriptor)
 
     async def refresh(self, about: Iterable[str] = ()) -> None:
-        """Remove the lock files of processes that have ended; whom it is about makes no odds."""
+        """Remove the lock files of all processes that have ended; *about* changes nothing."""
         del about
-        self.remove_stale()
-
-    async def wait_for_end(self) -> None:
-        """Never return: a lock file says nothing when it is unlocked."""
-        await anyio.sleep_forever()
-
-    def remove_stale(self) -> None:
-        """As `refresh`."""
         with suppress(StorageUnavailable):  # the next request is refused with the reason
             self.ensure_own_lock()
         for path in self._folder.glob("*.lock"):
@@ -135,6 +127,10 @@ class ProcessRegistry:
             with suppress(OSError):  # it was renamed meanwhile
                 if time.time() - path.stat().st_mtime > UNNAMED_LOCK_TTL:
                     path.unlink()
+
+    async def wait_for_end(self) -> None:
+        """Never return: a lock file says nothing when it is unlocked."""
+        await anyio.sleep_forever()
 
     def _lock_path(self, process_id: str) -> Path:
         return self._folder / f"{process_id}.lock"

@@ -1,6 +1,6 @@
 """Runs transactions on SQLite: each on a worker thread, one at a time, from beginning to end."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,8 +19,3 @@ def run_to_end(transaction: Coroutine[Any, Any, T]) -> T:
     transaction.close()
     msg = "a transaction on SQLite may wait for nothing but SQLite"
     raise RuntimeError(msg)
-
-
-def runs_to_end(transaction: Callable[[], Coroutine[Any, Any, T]]) -> Callable[[], T]:
-    """*transaction* as a function that a thread can call."""
-    return lambda: run_to_end(transaction())

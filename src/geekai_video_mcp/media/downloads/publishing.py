@@ -94,8 +94,7 @@ def file_stem(task: Task) -> str:
     All files of the task have it. No system refuses it: it begins with a letter or a number, and
     ends with the id, so it is none of the names that Windows reserves.
     """
-    prompt = str(task.request.get("prompt") or "")
-    words = subject_words(prompt) if prompt else shorten_words(split_words(task.model))
+    words = subject_words(task.prompt) if task.prompt else shorten_words(split_words(task.model))
     again = f"-v{task.variation}" if task.variation is not None and task.variation > 1 else ""
     return f"{words or task.media.value}{again}-{short_id(task.id)}"
 

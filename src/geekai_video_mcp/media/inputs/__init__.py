@@ -164,7 +164,7 @@ class MediaResolver:
                 for ref, where in find_refs(body):
                     if ref not in values:
                         task = await self._find_task(ref.task_id)
-                        values[ref] = await self._value_of(task, ref, where)
+                        values[ref] = await self._resolve_value(task, ref, where)
         except TaskNotFound as exc:
             msg = "a task that is no longer recorded here"
             raise RequestRefused(exc.problem or msg) from exc
@@ -236,7 +236,7 @@ class MediaResolver:
                 used.unfinished.append(task.id)
             case ParentState.READY | ParentState.SAVING:
                 if ref not in used.values:
-                    used.values[ref] = await self._value_of(task, ref, where)
+                    used.values[ref] = await self._resolve_value(task, ref, where)
         return str(ref)
 
     def _check_followed(self, task: Task, where: str) -> None:
@@ -245,17 +245,17 @@ class MediaResolver:
             msg = "that task is not finished, and only a server with its key can follow it"
             raise _refusal(where, msg)
 
-    async def _value_of(self, task: Task, ref: TaskRef, where: str) -> str:
+    async def _resolve_value(self, task: Task, ref: TaskRef, where: str) -> str:
         """The link or the picture of a finished task that *ref* stands for."""
         _check_kind(task, ref, where)
         if task.media is Media.IMAGE:
-            return await self._picture_of(task, where)
+            return await self._read_picture(task, where)
         if (link := self._link_of(task, ref)) is not None:
             return link
         if ref.whole_video:
             msg = "the link of that task's video has expired; give an https URL of the video"
             raise _refusal(where, msg)
-        return await self._frame_of(task, ref.seconds, where)
+        return await self._extract_frame(task, ref.seconds, where)
 
     def _link_of(self, task: Task, ref: TaskRef) -> str | None:
         """The service's link to what *ref* stands for; None if there is none that can be used."""
@@ -281,10 +281,10 @@ class MediaResolver:
             raise _refusal(where, "the picture is damaged: it cannot be decoded to its end")
         return uri
 
-    async def _picture_of(self, task: Task, where: str) -> str:
+    async def _read_picture(self, task: Task, where: str) -> str:
         """What a picture task made: its file, or its link while there is none."""
         with suppress(FileElsewhere):
-            task = await self._located(task)
+            task = await self._locate(task)
         if task.file_path is not None and task.file_status is FileStatus.STORED:
             path = Path(task.file_path)
             with suppress(Unreadable):
@@ -296,10 +296,10 @@ class MediaResolver:
             raise self._no_file(task, where)
         return link
 
-    async def _frame_of(self, task: Task, seconds: float | None, where: str) -> str:
+    async def _extract_frame(self, task: Task, seconds: float | None, where: str) -> str:
         """A frame of a video task's file: the last one, or that at *seconds*."""
         try:
-            task = await self._located(task)
+            task = await self._locate(task)
         except FileElsewhere as exc:
             code = NOT_IN_TIME if exc.passing else "invalid_arguments"
             raise RequestRefused(f"{where}: {exc.message}", code=code, remedy="") from exc
@@ -317,7 +317,7 @@ class MediaResolver:
                 return await self._encode(png, where)
         raise self._no_file(task, where)
 
-    async def _located(self, task: Task) -> Task:
+    async def _locate(self, task: Task) -> Task:
         return await self._locate_file(task) if self._locate_file is not None else task
 
     async def _decode(

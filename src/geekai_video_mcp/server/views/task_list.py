@@ -202,7 +202,7 @@ def _filter_text(name: str, value: object) -> str:
 
 
 def _listed(task: Task, file: str | None, source: str | None) -> ListedTask:
-    request, price, film = task.request, listed_price(task), task.media is Media.FILM
+    price, film = listed_price(task), task.media is Media.FILM
     settings = _film_settings(task) if film else _settings(task)
     stored = task.file_status is FileStatus.STORED
     return ListedTask(
@@ -211,7 +211,7 @@ def _listed(task: Task, file: str | None, source: str | None) -> ListedTask:
         created_at=str(iso_time(task.created_at)),
         media=task.media,
         model=None if film else sanitize(task.model),
-        prompt=None if film else sanitize(str(request.get("prompt") or ""), limit=MAX_PROMPT_CHARS),
+        prompt=None if film else sanitize(task.prompt, limit=MAX_PROMPT_CHARS),
         settings=settings or None,
         variation=task.variation,
         price_cny=price and price.cny,
