@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from geekai_video_mcp.cli.logs import REPEAT_SECONDS, RepeatFilter
+from geekai_video_mcp.cli.logs import REPEAT_SECONDS, RepeatFilter, TextFormatter
 
 
 @pytest.fixture
@@ -63,3 +63,39 @@ def test_a_traceback_of_the_http_server_is_logged_once(log: io.StringIO, now: li
         logger.error("Exception in ASGI application", exc_info=ZeroDivisionError())
 
     assert log.getvalue().count("ZeroDivisionError") == 1
+
+
+def test_a_line_of_text_holds_no_other_line_no_secret_and_no_text_of_an_exception(
+    log: io.StringIO,
+) -> None:
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(TextFormatter(["canary-secret"]))
+    logger = logging.Logger("mcp.server.sse")  # noqa: LOG001 - not for others
+    logger.addHandler(handler)
+    logger.warning("Received invalid session ID: %s", "a\nINFO:root:all is well \x1b[2J\u202e")
+    logger.warning("canary-secret, Bearer canary-token and https://a.test/files/canary-link/a.mp4")
+    logger.warning("x" * 100_000)
+    try:
+        raise ValueError("canary-prompt")  # noqa: TRY301 - the text is what matters
+    except ValueError:
+        logger.exception("a call failed")
+    text = log.getvalue()
+
+    assert text.splitlines()[0] == (
+        "WARNING:mcp.server.sse:Received invalid session ID: a\\nINFO:root:all is well"
+        " \\u001b[2J\\u202e"
+    )
+    assert "canary" not in text
+    assert len(text) < 6_000
+    assert "ValueError\n  test_logs.py:" in text
+
+
+def test_what_asyncio_says_of_an_exception_has_none_of_its_text(log: io.StringIO) -> None:
+    handler = logging.StreamHandler(log)
+    handler.setFormatter(TextFormatter())
+    logger = logging.Logger("asyncio")  # noqa: LOG001 - not for others
+    logger.addHandler(handler)
+    exc = ValueError("canary-prompt")
+    logger.error("Task exception was never retrieved\nfuture: <Task %r>", exc, exc_info=exc)
+
+    assert log.getvalue() == "ERROR:asyncio:Task exception was never retrieved\nValueError\n"
