@@ -1,11 +1,16 @@
 """Noise that a stranger can make over HTTP is logged once for each kind, and then counted."""
 
+import asyncio
+import gc
 import io
 import logging
+import socket
+from contextlib import suppress
 
+import asyncpg
 import pytest
 
-from geekai_video_mcp.cli.logs import REPEAT_SECONDS, RepeatFilter, TextFormatter
+from geekai_video_mcp.cli.logs import REPEAT_SECONDS, RepeatFilter, TextFormatter, is_of_interest
 
 
 @pytest.fixture
@@ -99,3 +104,35 @@ def test_what_asyncio_says_of_an_exception_has_none_of_its_text(log: io.StringIO
     logger.error("Task exception was never retrieved\nfuture: <Task %r>", exc, exc_info=exc)
 
     assert log.getvalue() == "ERROR:asyncio:Task exception was never retrieved\nValueError\n"
+
+
+async def test_a_connection_to_a_database_that_is_given_up_leaves_nothing_in_the_log(
+    log: io.StringIO, caplog: pytest.LogCaptureFixture
+) -> None:
+    handler = logging.StreamHandler(log)
+    handler.addFilter(is_of_interest)
+    logging.getLogger("asyncio").addHandler(handler)
+    loop = asyncio.get_running_loop()
+    of_the_tests = loop.get_exception_handler()
+    loop.set_exception_handler(None)
+    with socket.create_server(("127.0.0.1", 0), backlog=20) as server:
+        url = f"postgresql://u:p@127.0.0.1:{server.getsockname()[1]}/d"
+        for moment in range(20):
+            connecting = asyncio.create_task(asyncpg.connect(url))
+            await let_others_run(moment)
+            connecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await connecting
+            del connecting
+            await let_others_run(5)
+            gc.collect()
+    loop.set_exception_handler(of_the_tests)
+    logging.getLogger("asyncio").removeHandler(handler)
+
+    assert "Future exception was never retrieved" in caplog.text, "asyncpg needs the filter no more"
+    assert log.getvalue() == ""
+
+
+async def let_others_run(steps: int) -> None:
+    for _ in range(steps):
+        await asyncio.sleep(0)

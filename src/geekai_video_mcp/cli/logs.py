@@ -41,6 +41,7 @@ def configure_logging(level: str, *, log_format: str = "text", secrets: Sequence
     else:
         formatter = TextFormatter(secrets)
     handler.setFormatter(formatter)
+    handler.addFilter(is_of_interest)
     handler.addFilter(RepeatFilter())
     root = logging.getLogger()
     root.addHandler(handler)
@@ -108,6 +109,17 @@ _SECRET_PATTERNS: Final = (
     (re.compile(r"(\w://[^\s\"'<>?#]+)[?#][^\s\"'<>]*"), rf"\1?{_BLOT}"),
     (re.compile(r"(/files/)[^/\s\"'<>?#]+"), rf"\1{_BLOT}"),
 )
+
+
+def is_of_interest(record: logging.LogRecord) -> bool:
+    """False for what asyncpg 0.32 leaves behind where connecting is cancelled: nothing is lost."""
+    exc = record.exc_info[1] if record.exc_info else None
+    of_asyncpg = isinstance(exc, ConnectionError) and str(exc) == _CONNECTION_ABANDONED
+    return not (record.name == "asyncio" and of_asyncpg)
+
+
+_CONNECTION_ABANDONED: Final = "unexpected connection_lost() call"
+"""Of a connection on which TLS was to be negotiated: a future for which nobody waits any more."""
 
 
 class RepeatFilter(logging.Filter):
