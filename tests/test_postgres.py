@@ -110,9 +110,9 @@ async def test_any_number_of_servers_may_create_the_tables_at_once(
 
 REFUSED = [
     ("/nowhere", "no database of that name"),
-    ("//wrong", "does not accept this user"),
+    ("//wrong", "does not accept this user with this password; correct them (in the password, all"),
     ("//nobody", "does not accept this user"),
-    ("://closed", "cannot be reached"),
+    ("://closed", "cannot be reached; see that it runs, and that host and port are right"),
 ]
 
 

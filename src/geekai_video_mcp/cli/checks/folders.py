@@ -21,10 +21,12 @@ PATH_LIMIT: Final = 1000
 
 
 async def check_folders(settings: Settings) -> list[Line]:
+    has_database = settings.hosting.database_url is not None
+
     def check() -> list[Line]:
         return [
             _check_output(settings.output_dir),
-            *_check_state(settings.state_dir, has_database=settings.hosting.database_url is not None),
+            *_check_state(settings.state_dir, has_database=has_database),
             *(_check_images(folder) for folder in settings.image_dirs),
         ]
 
