@@ -33,6 +33,7 @@ JSON = st.recursive(
         b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
         b'{"jsonrpc":"2.0","id":1,"result":{}}',
         b'{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{"a":"' + b"x" * MAX_KEPT_BYTES + b'"},"method":["a"]}',
     ],
 )
 def test_messages_are_let_through(message: bytes) -> None:

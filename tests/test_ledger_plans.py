@@ -104,7 +104,7 @@ WHOLE_TENANT = {
     "COUNT_FILES": "its second count is of the tasks that have not ended",
     "SELECT_ALL_UNFINISHED": "of the tasks that have not ended",
     "SELECT_OTHER_ACCOUNTS": "of the tasks that have not ended",
-    "SELECT_LAST_EVENT_ID": "the last entry of the index",
+    "SELECT_EVENT_CURSOR": "the last entry of the index",
     "PURGE_EVENTS": "the same, beside the events of one task",
 }
 """Statements that find rows by their tenant alone, and why that is no scan."""

@@ -21,13 +21,17 @@ from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.postgres import (
     create_database,
     needs_postgres,
+    open_transaction,
     running_cluster,
-    wait_for_transactions,
     with_database,
 )
 from support.recorded import make_task
 
 pytestmark = needs_postgres
+INSERT_EVENT = """
+    INSERT INTO geekai_video.event (at, task_id, status, attempt, file_status)
+    VALUES (1, $1, 'pending', 1, 'none')
+"""
 SECRET_PART = re.compile(r"[0-9a-f]{32}")
 
 
@@ -100,9 +104,9 @@ async def test_any_number_of_servers_may_create_the_tables_at_once(
 
 REFUSED = [
     ("/nowhere", "no database of that name"),
-    ("//wrong", "does not accept this user"),
+    ("//wrong", "does not accept this user with this password; correct them (in the password, all"),
     ("//nobody", "does not accept this user"),
-    ("://closed", "cannot be reached"),
+    ("://closed", "cannot be reached; see that it runs, and that host and port are right"),
 ]
 
 
@@ -180,28 +184,67 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(
 ) -> None:
     """Its number was taken before those of events that were committed first."""
     ledger = await Ledger.open_database(database_url, tmp_path)
-    last = await ledger.last_event_id()
+    cursor = await ledger.event_cursor()
     slow: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
-    insert = (
-        "INSERT INTO geekai_video.event (at, task_id, status, attempt, file_status)"
-        " VALUES (1, 'late', 'pending', 1, 'none')"
-    )
     transaction = slow.transaction()
     await transaction.start()
-    await slow.execute(insert)
+    await slow.execute(INSERT_EVENT, "late")
     task = await ledger.add(make_task())
-    before = await ledger.events_after(after=last)
-    await transaction.commit()
-    await slow.close()
-    await wait_for_transactions(database_url)
     seen = list[str]()
-    for notice in before:
-        last, _ = notice.number, seen.append(notice.task_id)
-    seen += [notice.task_id for notice in await ledger.events_after(after=last)]
+    for commit in (False, True, False):
+        if commit:
+            await transaction.commit()
+        for notice in await ledger.events_after(cursor):
+            cursor, _ = notice.cursor, seen.append(notice.task_id)
+    await slow.close()
     await ledger.close()
 
-    assert before == []
-    assert seen == ["late", task.id]
+    assert seen == [task.id, "late"]
+
+
+async def test_events_do_not_wait_for_what_others_write_in_the_cluster(
+    database_url: str, tmp_path: Path
+) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    async with open_transaction(with_database(database_url, "postgres")):
+        cursor = await ledger.event_cursor()
+        task = await ledger.add(make_task())
+        notices = await ledger.events_after(cursor)
+        later = await ledger.events_after(notices[-1].cursor)
+    await ledger.close()
+
+    assert [notice.task_id for notice in notices] == [task.id]
+    assert later == []
+
+
+async def test_whoever_follows_many_writers_sees_every_event_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    """They commit in another order than they begin, beside a transaction that goes on."""
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    cursor, seen = await ledger.event_cursor(), list[str]()
+
+    async def write(writer: int) -> None:
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
+        for number in range(20):
+            async with connection.transaction():
+                await connection.execute(INSERT_EVENT, f"{writer}-{number}")
+                await connection.execute("SELECT pg_sleep(random() / 100)")
+        await connection.close()
+
+    async with (
+        open_transaction(with_database(database_url, "postgres")),
+        anyio.create_task_group() as writers,
+    ):
+        for writer in range(8):
+            writers.start_soon(write, writer)
+        with anyio.fail_after(50):
+            while len(seen) < 8 * 20:
+                for notice in await ledger.events_after(cursor):
+                    cursor, _ = notice.cursor, seen.append(notice.task_id)
+    await ledger.close()
+
+    assert len(set(seen)) == len(seen) == 8 * 20
 
 
 async def test_changes_of_several_tasks_are_one_transaction(
@@ -265,16 +308,15 @@ async def test_whoever_stops_between_two_events_of_a_transaction_misses_none(
 ) -> None:
     ledger = await Ledger.open_database(database_url, tmp_path)
     tasks = [await ledger.add(make_task()) for _ in range(2)]
-    last = await ledger.last_event_id()
+    cursor = await ledger.event_cursor()
     await ledger.change_all([(task.id, partial(replace, attempt=1)) for task in tasks])
-    await wait_for_transactions(database_url)
-    notices = await ledger.events_after(after=last)
-    again = await ledger.events_after(after=notices[0].number)
-    later = await ledger.events_after(after=notices[1].number)
+    notices = await ledger.events_after(cursor)
+    again = await ledger.events_after(notices[0].cursor)
+    later = await ledger.events_after(notices[1].cursor)
     await ledger.close()
 
     assert {notice.task_id for notice in notices} == {task.id for task in tasks}
-    assert again == notices
+    assert [notice.task_id for notice in again] == [notice.task_id for notice in notices]
     assert later == []
 
 

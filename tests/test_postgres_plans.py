@@ -75,6 +75,7 @@ VALUES: Final[Mapping[str, Any]] = {
     "per_day": 50,
     "status": "running",
     "fingerprint": "f",
+    "cursor": f"{ROWS - 5}:{ROWS}:",
 }
 """Of a server on the first of five services; other parameters are text."""
 

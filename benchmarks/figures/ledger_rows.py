@@ -92,8 +92,8 @@ class Opened:
         await self.ledger.find("a1b2c3d4-nothing-has-this-id")
         await self.ledger.find_by_prefix(task.id[:8], limit=5)
         await self.ledger.events(task.id)
-        last = await self.ledger.last_event_id()
-        await self.ledger.events_after(after=last - 5)
+        last = await self.ledger.event_cursor()
+        await self.ledger.events_after(str(int(last) - 5))
 
 
 FIGURES: Final[Mapping[str, Callable[[Opened], Awaitable[None]]]] = {

@@ -120,14 +120,31 @@ async def test_a_new_subscriber_is_not_notified_of_past_changes(world: World) ->
     assert events == []
 
 
+async def test_a_subscriber_is_not_notified_of_what_was_changed_after_the_last_one_had_left(
+    world: World,
+) -> None:
+    async with world.client() as client:
+        task_id, uri = await start_task(client)
+        async with listening(client, uri) as first:
+            await call(client, "get_video_task", task_id=task_id, wait_seconds=45)
+            await anyio.sleep(5)
+        later_id, later_uri = await start_task(client, "a hare")
+        await call(client, "get_video_task", task_id=later_id, wait_seconds=45)
+        async with listening(client, later_uri) as events:
+            await anyio.sleep(60)
+
+    assert first
+    assert events == []
+
+
 def count_ledger_reads(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """How often the ledger has been asked what happened."""
-    ledger_reads: list[int] = []
+    ledger_reads: list[str] = []
     whole = Ledger.events_after
 
-    async def happenings(self: Ledger, *, after: int) -> Any:  # noqa: ANN401 - as it is
-        ledger_reads.append(after)
-        return await whole(self, after=after)
+    async def happenings(self: Ledger, cursor: str) -> Any:  # noqa: ANN401 - as it is
+        ledger_reads.append(cursor)
+        return await whole(self, cursor)
 
     monkeypatch.setattr(Ledger, "events_after", happenings)
     return lambda: len(ledger_reads)

@@ -167,14 +167,20 @@ async def test_a_tenants_file_is_fetched_by_its_link_in_parts(
                 ) as browser:
                     part = await browser.get(link[0], headers={"Range": "bytes=4-7"})
                     metrics = await browser.get(f"{origin}/metrics", headers=token)
+                    cookies = await browser.get(link[0], headers={"Cookie": "a" * 40_000})
+                    no_path = await browser.get(f"{link[0]}%00")
+                    elsewhere = await browser.get(link[0].replace("/studio/", "/"))
         log = (tmp_path / "nginx" / "access.log").read_text("utf-8")
+        errors = (tmp_path / "nginx" / "error.log").read_text("utf-8")
 
     assert (part.status_code, part.content) == (206, b"ftyp")
     assert part.headers["Content-Type"] == "video/mp4"
     assert metrics.status_code == 403
     assert "operator's own token" in metrics.json()["error_description"]
     assert "/studio/mcp" in log
-    assert "/files/" not in log
+    assert (cookies.status_code, no_path.status_code, elsewhere.status_code) == (400, 400, 404)
+    assert "/studio/files/" not in log
+    assert "/files/" not in errors
 
 
 async def test_two_hundred_clients_at_once_are_served(tmp_path: Path) -> None:

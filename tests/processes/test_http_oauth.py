@@ -130,6 +130,7 @@ CLAIMS: list[tuple[dict[str, Any], int]] = [  # times in seconds from now
     ({"exp": None}, 401),
     ({"exp": "tomorrow"}, 401),
     ({"exp": 1e400}, 401),
+    ({"exp": 10**400}, 401),
     ({"nbf": 600}, 401),
     ({"nbf": -600}, 200),
     ({"iat": 3600}, 401),
@@ -179,6 +180,7 @@ def hostile_tokens(issuer: AuthorizationServer) -> dict[str, str]:
             {"aud": MCP}, header={"crit": ["exp"], "exp": 1}
         ),
         "a name of a key that is no text": f"{_encode({'alg': 'RS256', 'kid': 1})}.{body}.x",
+        "a list of algorithms": f"{_encode({'alg': ['RS256'], 'kid': 'first'})}.{body}.{signature}",
         "not JSON": f"{base64.urlsafe_b64encode(b'{').decode()}.{body}.{signature}",
         "deep JSON": f"{base64.urlsafe_b64encode(b'[' * 3000).decode().rstrip('=')}.{body}.x",
         "long": f"{head}.{'A' * 20_000}.{signature}",
@@ -491,6 +493,8 @@ INTROSPECTED: list[tuple[dict[str, Any], int]] = [
     ({"active": True, "aud": MCP, "sub": "u", "iss": "https://evil.test"}, 401),
     ({"active": True, "aud": MCP, "sub": "u", "exp": -60}, 401),
     ({"active": True, "aud": MCP, "sub": "u", "exp": "soon"}, 401),
+    ({"active": True, "aud": MCP, "sub": "u", "exp": 10**400}, 401),
+    ({"active": True, "aud": MCP, "sub": "u", "nbf": -(10**400)}, 401),
     ({"active": True, "aud": MCP, "sub": "u", "nbf": 600}, 401),
     ({"active": True, "aud": MCP}, 401),
 ]

@@ -1,6 +1,7 @@
 """What an operator sees of a server over HTTP: whether it is ready, its numbers, and its log."""
 
 import json
+import socket
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator
@@ -15,7 +16,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from support.disks import mounted_tmpfs
-from support.process import SERVE, SMALL, http_client, http_process, http_server, token_header
+from support.process import (
+    SERVE,
+    SMALL,
+    http_client,
+    http_process,
+    http_server,
+    run_cli,
+    token_header,
+)
 from support.provider import HELD_PREFIX, running_provider
 from support.world import call, structured
 
@@ -195,3 +204,15 @@ async def test_every_line_of_a_json_log_is_an_object_without_secrets(tmp_path: P
     assert any(line.get("method") == "POST" for line in lines)
     for secret in ("canary-55512", "canary-fox", "canary-secret", "canary-t"):
         assert secret not in log.replace("canary.test", "")
+
+
+async def test_why_a_server_does_not_start_is_an_error_in_a_json_log(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, _, stderr = await run_cli(
+            tmp_path, "serve", "--transport", "http", "--port", port, GEEKAI_LOG_FORMAT="json"
+        )
+    last: dict[str, str] = json.loads(stderr.splitlines()[-1])
+
+    assert (status, last["level"]) == (2, "ERROR")
+    assert f"--port {port}" in last["message"]

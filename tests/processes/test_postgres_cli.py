@@ -218,6 +218,7 @@ async def test_doctor_says_what_the_database_holds_and_not_where_it_is(
         of_tasks[0]["text"],
     ), of_tasks[0]["text"]
     assert of_tasks[0]["facts"]["unknown"] == [lost.id]
+    assert "answers that come while the database is away are recorded in" in out
     assert "the outcome of 1 task is unknown" in of_tasks[1]["text"]
     assert settings["facts"]["GEEKAI_DATABASE_URL"]["value"] == "set"
     assert "127.0.0.1" not in json.dumps(of_tasks)

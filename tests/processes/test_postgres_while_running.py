@@ -101,6 +101,8 @@ async def test_a_database_that_is_stopped_costs_nothing_and_is_used_again_once_i
     assert command[0] == 2
     assert after["task_status"] == "succeed"
     assert service.prompts == ["before", "after"]
+    assert "StorageUnavailable" not in log
+    assert "failed: The task database could not be" in log
     secret = cluster.url.split(":")[2].partition("@")[0]
     words = text(refused) + text(read) + text(listed) + log + command[2]
     assert secret not in words

@@ -21,7 +21,6 @@ error_log {folder}/error.log warn;
 events {{ worker_connections 2048; }}
 http {{
     log_format upstream '$request $status $upstream_addr';
-    access_log {folder}/access.log upstream;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi;
@@ -77,11 +76,12 @@ def nginx_before(
         "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
         "/run/secrets/tls_certificate": str(certificate),
         "/run/secrets/tls_key": str(folder / "key.pem"),
+        "/var/log/nginx/access.log combined": f"{folder}/access.log upstream",
     }.items():
         assert there in site
         site = site.replace(there, here)
     if at_root:  # as its first lines say
-        site = re.sub(r".*X-Forwarded-Prefix.*\n", "", site).replace("/studio/", "/")
+        site = re.sub(r".*(X-Forwarded-Prefix|location / ).*\n", "", site).replace("/studio/", "/")
     # Its workers have to write into a folder that only this user may enter.
     user = "user root;\n" if hasattr(os, "getuid") and os.getuid() == 0 else ""
     (folder / "site.conf").write_text(site, "utf-8")

@@ -256,19 +256,6 @@ async def open_transaction(url: str) -> AsyncGenerator[None]:
         yield
 
 
-async def wait_for_transactions(url: str) -> None:
-    """Wait until all transactions of now have ended, those of other tests as well.
-
-    Until then nobody who follows the events reads what has been recorded since they began.
-    """
-    bounds = "SELECT {}(pg_current_snapshot())::text::bigint"
-    async with _connected(url) as connection:
-        last = await connection.fetchval(bounds.format("pg_snapshot_xmax"))
-        async with asyncio.timeout(30):
-            while await connection.fetchval(bounds.format("pg_snapshot_xmin")) < last:
-                await connection.execute("SELECT pg_sleep(0.01)")
-
-
 def main(command: list[str]) -> int:
     """Run *command* with a cluster, if there can be one; returns its exit status."""
     if VARIABLE in os.environ:

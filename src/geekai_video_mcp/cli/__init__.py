@@ -98,7 +98,7 @@ def _run_command(argv: list[str]) -> int:
         own_error = first_own_error(exc)
         if own_error is None:
             raise
-        print_notice(own_error.message)
+        print_notice(own_error.message, "ERROR")
         return NOT_USABLE
 
 

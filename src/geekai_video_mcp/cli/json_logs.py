@@ -1,46 +1,30 @@
 """The log as one JSON object a line, for programs that collect it.
 
 Also the notices for people on stderr, warnings of Python, and what ends a thread or the process.
-Of an exception its class and place are logged and not its text, which may hold a prompt or a link.
 """
 
 import json
 import logging
 import sys
 import threading
-import traceback
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from types import TracebackType
-from typing import Final, cast
 
-from geekai_video_mcp.cli.logs import scrub
-from geekai_video_mcp.cli.output import notice_formats, print_notice_line
+from geekai_video_mcp.cli.logs import LogFormatter, describe_traceback
+from geekai_video_mcp.cli.output import NoticeLevel, notice_formats, print_notice_line
 from geekai_video_mcp.domain.log_context import REQUEST_METHOD, TENANT
 from geekai_video_mcp.quoting import sanitize
 
-MAX_MESSAGE: Final = 4_000
-"""Characters: collectors cut or drop longer lines."""
-MAX_FRAMES: Final = 20
-MAX_LINKED: Final = 4
-"""Exceptions that led to one another, and are described each."""
 
-
-class JsonFormatter(logging.Formatter):
+class JsonFormatter(LogFormatter):
     """A record as one line of JSON, in ASCII."""
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        super().__init__()
-        self._secrets = tuple(secrets)
-
     def format(self, record: logging.LogRecord) -> str:
-        message = scrub(record.getMessage(), self._secrets)
         line: dict[str, str] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "…",
+            "message": self.describe(record),
         }
         if tenant := TENANT.get():
             line["tenant"] = tenant
@@ -51,26 +35,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line)
 
 
-def describe_traceback(exc: BaseException) -> str:
-    """The classes of the exception and of those that led to it, each with its frames."""
-    described = list[str]()
-    seen: BaseException | None = exc
-    while seen is not None and len(described) < MAX_LINKED:
-        frames = traceback.extract_tb(seen.__traceback__)[-MAX_FRAMES:]
-        places = [f"  {Path(one.filename).name}:{one.lineno} {one.name}" for one in frames]
-        described.append("\n".join([type(seen).__name__, *places]))
-        if isinstance(seen, BaseExceptionGroup):
-            seen = cast("BaseExceptionGroup[BaseException]", seen).exceptions[0]
-        else:
-            seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
-    return "\ncaused by ".join(described)
-
-
 def log_everything(formatter: JsonFormatter) -> None:
     """Have what bypasses the log, on its way to stderr, be lines of JSON as well."""
 
-    def format_notice(line: str) -> str:
-        return formatter.format(_record(logging.INFO, line))
+    def format_notice(line: str, level: NoticeLevel) -> str:
+        return formatter.format(_record(logging.getLevelNamesMapping()[level], line))
 
     def show_error(message: str, exc: BaseException | None) -> None:
         print_notice_line(formatter.format(_record(logging.CRITICAL, message, exc)))

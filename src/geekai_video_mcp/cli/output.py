@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 OK: Final = 0
 FAILED: Final = 1
@@ -135,13 +135,15 @@ def json_line(value: object) -> str:
     return reveal(json.dumps(value, ensure_ascii=not shows_all))
 
 
-notice_formats: Final[list[Callable[[str], str]]] = []
+NoticeLevel = Literal["INFO", "ERROR"]
+notice_formats: Final[list[Callable[[str, NoticeLevel], str]]] = []
 """What a notice is formatted with, if it is a part of a log that a program reads."""
 
 
-def print_notice(line: str) -> None:
+def print_notice(line: str, level: NoticeLevel = "INFO") -> None:
+    """Print *line* to stderr; its *level* is of a log in JSON alone."""
     for format_notice in notice_formats[-1:]:
-        line = format_notice(line)
+        line = format_notice(line, level)
     print_notice_line(line)
 
 

@@ -143,7 +143,7 @@ class _GracefulShutdown:
             own_error = first_own_error(exc)
             if own_error is None:
                 raise
-            print_notice(own_error.message)
+            print_notice(own_error.message, "ERROR")
             sys.stderr.flush()
             os._exit(NOT_USABLE)
         finally:

@@ -334,13 +334,13 @@ class Engine:
         """
         return await self._finder.find_local(task_id)
 
-    async def last_event_id(self) -> int:
-        """The id of the newest event, to pass to `watch_events`."""
-        return await self._context.ledger.last_event_id()
+    async def event_cursor(self) -> str:
+        """The cursor behind all events of now, to pass to `watch_events`."""
+        return await self._context.ledger.event_cursor()
 
-    def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
-        """Every change of any task after event id *after*; see `Follower.watch_events`."""
-        return self._follower.watch_events(after=after)
+    def watch_events(self, cursor: str) -> "AsyncGenerator[EventNotice]":
+        """Every change of any task behind *cursor*; see `Follower.watch_events`."""
+        return self._follower.watch_events(cursor)
 
     def follow(
         self, *tasks: Task, wait_seconds: float, until: Until = "all"

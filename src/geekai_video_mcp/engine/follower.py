@@ -84,16 +84,16 @@ class Follower:
                     break
         return newest
 
-    async def watch_events(self, *, after: int) -> "AsyncGenerator[EventNotice]":
-        """Every change of any task, by any process, after event id *after*; never ends.
+    async def watch_events(self, cursor: str) -> "AsyncGenerator[EventNotice]":
+        """Every change of any task, by any process, behind *cursor*; never ends.
 
         Changes by this process come at once, those by others within `LEDGER_POLL_INTERVAL`.
         """
         with self._context.signals.listen() as changes:
             while True:
                 with suppress(StorageUnavailable):  # reported when the ledger can be read again
-                    for notice in await self._context.ledger.events_after(after=after):
-                        after = notice.number
+                    for notice in await self._context.ledger.events_after(cursor):
+                        cursor = notice.cursor
                         yield notice
                 with anyio.move_on_after(LEDGER_POLL_INTERVAL):
                     await changes.wait()
@@ -116,15 +116,15 @@ class Follower:
 
     async def _read_events(self, scope: anyio.CancelScope) -> None:
         """Notify the callers of a task whenever any process has changed it."""
-        signals, ledger, after = self._context.signals, self._context.ledger, None
+        signals, ledger, cursor = self._context.signals, self._context.ledger, None
         with scope:
             while True:
                 try:
-                    if after is None:
-                        after = await ledger.last_event_id()
+                    if cursor is None:
+                        cursor = await ledger.event_cursor()
                         signals.notify_all()  # they may have read their tasks before this
-                    for notice in await ledger.events_after(after=after):
-                        after = notice.number
+                    for notice in await ledger.events_after(cursor):
+                        cursor = notice.cursor
                         signals.notify(notice.task_id)
                 except StorageUnavailable:
                     signals.notify_all()  # each learns by reading why nothing can be read

@@ -91,8 +91,8 @@ class Event:
 class EventNotice:
     """One event for subscribers: that a task changed; what changed is read from the task."""
 
-    number: int
-    """Grows with every event of the whole ledger."""
+    cursor: str
+    """Where to go on behind it: the number of the event, or a snapshot of PostgreSQL's."""
     task_id: str
     first: bool
     """Whether it is the first event of the task."""
@@ -180,7 +180,7 @@ def to_event_notice(row: Mapping[str, Any]) -> EventNotice:
     with unreadable_row("an event of task", row["task_id"]):
         check_text(row.values())
         return EventNotice(
-            number=row["number"],
+            cursor=row["cursor"],
             task_id=row["task_id"],
             first=bool(row["first"]),
             file_status=FileStatus(row["file_status"]),

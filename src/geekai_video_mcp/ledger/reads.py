@@ -176,16 +176,16 @@ class LedgerReads:
         """The events of the task with this id of ours, oldest first."""
         return await self._run(lambda: self._store.events(task_id))
 
-    async def last_event_id(self) -> int:
-        """The id of the newest event of any task; 0 if there is none."""
-        return await self._run(self._store.last_event_id)
+    async def event_cursor(self) -> str:
+        """The cursor behind all events of now."""
+        return await self._run(self._store.event_cursor)
 
-    async def events_after(self, *, after: int) -> list[EventNotice]:
-        """The events of all tasks, by any process, with an id greater than *after*, in order.
+    async def events_after(self, cursor: str) -> list[EventNotice]:
+        """The events of all tasks, by any process, that a read at *cursor* has not shown.
 
-        None appears later with a smaller id: what is read after the newest one misses nothing.
+        Each has the cursor for who goes on behind it, and may be shown again, but never missed.
         """
-        return await self._run(lambda: self._store.events_after(after))
+        return await self._run(lambda: self._store.events_after(cursor))
 
     async def unfinished_of_other_accounts(self, account: str) -> list[Task]:
         """The unfinished tasks of all other services and keys."""

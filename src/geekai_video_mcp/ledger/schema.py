@@ -180,14 +180,14 @@ SELECT_LINKED: Final = f"""
     ORDER BY created_at
 """  # noqa: S608 - the values of our own enumerations
 EVENTS: Final = "SELECT * FROM event WHERE +tenant = :tenant AND task_id = :id ORDER BY number"
-SELECT_LAST_EVENT_ID: Final = """
-    SELECT coalesce(max(number), 0) AS number FROM event WHERE tenant = :tenant
+SELECT_EVENT_CURSOR: Final = """
+    SELECT CAST(coalesce(max(number), 0) AS TEXT) AS cursor FROM event WHERE tenant = :tenant
 """
 SELECT_EVENTS_AFTER: Final = """
-    SELECT number, task_id, file_status,
+    SELECT CAST(number AS TEXT) AS cursor, task_id, file_status,
            number = (SELECT min(number) FROM event AS earlier
                      WHERE +earlier.tenant = :tenant AND earlier.task_id = event.task_id) AS first
-    FROM event WHERE tenant = :tenant AND number > :after ORDER BY number
+    FROM event WHERE tenant = :tenant AND number > CAST(:cursor AS INTEGER) ORDER BY number
 """
 HISTORY: Final = """
     SELECT submitted_at, looked_at, ended_at FROM task

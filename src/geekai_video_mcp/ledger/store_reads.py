@@ -200,13 +200,13 @@ class StoreReads:
             found = await self._rows.select(schema.EVENTS, {"id": task_id})
         return list(self._db.parse_rows(found, conversion.to_event))
 
-    async def last_event_id(self) -> int:
+    async def event_cursor(self) -> str:
         async with self._db.reading():
-            return int((await self._rows.select_values(schema.SELECT_LAST_EVENT_ID, {}))[0][0])
+            return str((await self._rows.select_values(schema.SELECT_EVENT_CURSOR, {}))[0][0])
 
-    async def events_after(self, after: int) -> list[conversion.EventNotice]:
+    async def events_after(self, cursor: str) -> list[conversion.EventNotice]:
         async with self._db.reading():
-            found = await self._rows.select(schema.SELECT_EVENTS_AFTER, {"after": after})
+            found = await self._rows.select(schema.SELECT_EVENTS_AFTER, {"cursor": cursor})
         return list(self._db.parse_rows(found, conversion.to_event_notice))
 
     async def storage_use(self, quota_bytes: int | None) -> StorageUse | None:

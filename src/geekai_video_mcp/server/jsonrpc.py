@@ -99,8 +99,9 @@ def parse_message(message: bytes) -> dict[str, object]:
     except ValidationError as exc:
         msg = "Not a valid JSON-RPC 2.0 message; params must be an object"
         raise InvalidMessage(request_id, INVALID_REQUEST, msg) from exc
-    if len(message) > MAX_KEPT_BYTES and fields.get("method") in KEPT_METHODS:
-        msg = f"{fields['method']} may have at most {MAX_KEPT_BYTES // 1024} KB"
+    method = fields.get("method")  # anything at all in a response, where it means nothing
+    if len(message) > MAX_KEPT_BYTES and isinstance(method, str) and method in KEPT_METHODS:
+        msg = f"{method} may have at most {MAX_KEPT_BYTES // 1024} KB"
         raise InvalidMessage(request_id, INVALID_REQUEST, msg)
     return fields
 

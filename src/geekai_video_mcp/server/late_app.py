@@ -141,7 +141,7 @@ async def provide_app(
         except GeekAIVideoError as exc:
             if ctx.method != "tools/call":
                 raise MCPError(INTERNAL_ERROR, exc.message) from exc
-            paid = (ctx.params or {}).get("name") in TASK_TOOLS
+            paid = str((ctx.params or {}).get("name")) in TASK_TOOLS
             exc.money = NOT_CHARGED if paid else None  # several calls may get this one error
             return CallToolResult(content=[TextContent(text=exc.message)], is_error=True)
         ctx.lifespan_context = app  # the context is this request's own

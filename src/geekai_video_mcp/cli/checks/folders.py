@@ -21,10 +21,12 @@ PATH_LIMIT: Final = 1000
 
 
 async def check_folders(settings: Settings) -> list[Line]:
+    has_database = settings.hosting.database_url is not None
+
     def check() -> list[Line]:
         return [
             _check_output(settings.output_dir),
-            *_check_state(settings.state_dir),
+            *_check_state(settings.state_dir, has_database=has_database),
             *(_check_images(folder) for folder in settings.image_dirs),
         ]
 
@@ -46,8 +48,9 @@ def _check_output(folder: Path) -> Line:
         return _unusable(folder, what, "GEEKAI_OUTPUT_DIR", describe_os_error(exc))
 
 
-def _check_state(folder: Path) -> list[Line]:
-    what = f"tasks are recorded in {quote(str(folder), limit=PATH_LIMIT)}"
+def _check_state(folder: Path, *, has_database: bool) -> list[Line]:
+    recorded = "answers that come while the database is away" if has_database else "tasks"
+    what = f"{recorded} are recorded in {quote(str(folder), limit=PATH_LIMIT)}"
     variable = "GEEKAI_STATE_DIR"
     try:
         if not folder.exists():

@@ -90,7 +90,7 @@ def _describe_unknown(report: LedgerReport) -> list[Line]:
     return [
         note(
             CHECK,
-            f"the outcome of {count} {'task is' if one else 'tasks are'} unknown: {ids}{more}."
+            f"the outcome of {count} {'task' if one else 'tasks'} is unknown: {ids}{more}."
             f" {'It' if one else 'They'} may have been charged, and you alone may decide",
             remedy=f"Look for it in GeekAI's console; then {command} with"
             " --attach TASK_ID if it is there, and --abandon or --resubmit if it is not.",

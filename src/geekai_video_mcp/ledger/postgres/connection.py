@@ -185,7 +185,7 @@ async def _migrate(connection: "asyncpg.Connection[Any]") -> None:
             await connection.execute("DELETE FROM schema_version")
             await connection.execute("INSERT INTO schema_version VALUES ($1)", len(MIGRATIONS))
         # After a restore into another cluster the transactions' numbers begin anew: an event from
-        # there would look as if it were of the future, and be reported again when that has come.
+        # there would look as if it were of the future, and be a new one at each read.
         await connection.execute(
             "UPDATE event SET xid = '3' WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
         )

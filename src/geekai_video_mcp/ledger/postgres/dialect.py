@@ -16,28 +16,27 @@ class Translated(NamedTuple):
 
 
 # In PostgreSQL a transaction may commit an event after one with a greater number. So those who
-# follow the events read by transaction and not by number, and only what was committed before the
-# oldest transaction that still runs: nothing can appear there any more. Their "number" is that of
-# the transaction, and one less for all of its events but the last: whoever stops between two events
-# of a transaction reads it again, and misses none.
+# follow the events read what is visible now and was not in the snapshot of their last read, which
+# is their cursor: they wait for no transaction that still runs, and miss none of its events. Of the
+# events of one read only the last has the new cursor: whoever stops before it reads them again.
 _SELECT_EVENTS_AFTER: Final = """
-    SELECT xid::text::bigint
-               - CASE WHEN number = max(number) OVER (PARTITION BY xid) THEN 0 ELSE 1 END AS number,
+    SELECT CASE WHEN lead(number) OVER (ORDER BY xid, number) IS NULL
+                THEN CAST(pg_current_snapshot() AS text) ELSE CAST(:cursor AS text) END AS cursor,
            task_id, file_status,
            number = (SELECT min(number) FROM event AS earlier
                      WHERE earlier.tenant = :tenant AND earlier.task_id = event.task_id) AS first
     FROM event
-    WHERE tenant = :tenant AND xid > CAST(CAST(CAST(:after AS bigint) AS text) AS xid8)
-      AND xid < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY xid, event.number
+    WHERE tenant = :tenant
+      AND xid >= pg_snapshot_xmin(CAST(CAST(:cursor AS text) AS pg_snapshot))
+      AND NOT pg_visible_in_snapshot(xid, CAST(CAST(:cursor AS text) AS pg_snapshot))
+    ORDER BY xid, number
 """
-_SELECT_LAST_EVENT_ID: Final = """
-    SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) - 1 AS number
-    WHERE CAST(:tenant AS text) IS NOT NULL
+_SELECT_EVENT_CURSOR: Final = """
+    SELECT CAST(pg_current_snapshot() AS text) AS cursor WHERE CAST(:tenant AS text) IS NOT NULL
 """
 _OTHERWISE: Final = {
     schema.SELECT_EVENTS_AFTER: _SELECT_EVENTS_AFTER,
-    schema.SELECT_LAST_EVENT_ID: _SELECT_LAST_EVENT_ID,
+    schema.SELECT_EVENT_CURSOR: _SELECT_EVENT_CURSOR,
 }
 """The statements that PostgreSQL needs in other words."""
 

@@ -79,7 +79,10 @@ def refuse_at_start(exc: Exception) -> ConfigError:
         case asyncpg.InvalidCatalogNameError():
             reason = "there is no database of that name; create it, or correct the name"
         case asyncpg.InvalidPasswordError() | asyncpg.InvalidAuthorizationSpecificationError():
-            reason = "its server does not accept this user with this password"
+            reason = (
+                "its server does not accept this user with this password; correct them (in the"
+                " password, all but letters, digits and -._~ is percent-encoded)"
+            )
         case asyncpg.InsufficientPrivilegeError():
             reason = (
                 "its user may not create the tables; grant CREATE on the database, or create the"
@@ -101,6 +104,8 @@ def refuse_at_start(exc: Exception) -> ConfigError:
                 "is no address of a database; it has the form"
                 " postgresql://USER:PASSWORD@HOST:5432/DATABASE"
             )
+        case OSError() | TimeoutError():
+            reason = f"{describe_failure(exc)}; see that it runs, and that host and port are right"
         case _:
             reason = describe_failure(exc)
     return ConfigError({VARIABLE: reason})

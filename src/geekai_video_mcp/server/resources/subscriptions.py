@@ -42,8 +42,8 @@ class SubscriptionMiddleware:
         engine, subscription = ctx.lifespan_context.engine, anyio.CancelScope()
         feed = self._feeds.setdefault(engine, _Feed())
         # Read before the subscription is acknowledged, so that no later event is missed.
-        last_event_id = await engine.last_event_id()
-        engine.start_background(feed.forward_events, engine, last_event_id, subscription)
+        cursor = await engine.event_cursor()
+        engine.start_background(feed.forward_events, engine, cursor, subscription)
         chosen = _CALLERS_BUS.set(feed.bus)
         try:
             return await call_next(ctx)
@@ -79,19 +79,27 @@ class _Feed:
         # One reader serves all subscribers of the bus. It ends with the request that started it;
         # then the reader of another request acquires the lock and continues.
         self._reader_lock = anyio.Lock()
-        self._last_event_id = 0
+        self._readers = 0
+        self._cursor: str | None = None
+        """Where the last reader has stopped, while there is another one to go on from there."""
 
-    async def forward_events(
-        self, engine: Engine, last_event_id: int, scope: anyio.CancelScope
-    ) -> None:
-        """Publish every change after this event until *scope* is cancelled."""
-        with scope:
-            async with self._reader_lock:
-                after = max(last_event_id, self._last_event_id)
-                async with aclosing(engine.watch_events(after=after)) as notices:
-                    async for notice in notices:
-                        await self._publish_event(notice)
-                        self._last_event_id = notice.number
+    async def forward_events(self, engine: Engine, cursor: str, scope: anyio.CancelScope) -> None:
+        """Publish every change behind *cursor* until *scope* is cancelled."""
+        self._readers += 1
+        try:
+            with scope:
+                async with self._reader_lock:
+                    await self._read(engine, self._cursor or cursor)
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._cursor = None
+
+    async def _read(self, engine: Engine, cursor: str) -> None:
+        async with aclosing(engine.watch_events(cursor)) as notices:
+            async for notice in notices:
+                await self._publish_event(notice)
+                self._cursor = notice.cursor
 
     async def _publish_event(self, notice: "EventNotice") -> None:
         await self.bus.publish(ResourceUpdated(uri=task_uri(notice.task_id)))

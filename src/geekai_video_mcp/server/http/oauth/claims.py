@@ -40,7 +40,7 @@ def check_claims(claims: Claims, issuer: str, audiences: Sequence[str]) -> None:
         problem = "it is of another issuer"
     elif not any(each in audiences for each in named):
         problem = "it was issued for another server than GEEKAI_PUBLIC_URL, or names none"
-    elif not now - LEEWAY_SECONDS < _read_time(claims.get("exp"), float("inf")):
+    elif not now - LEEWAY_SECONDS < _read_time(claims.get("exp"), math.inf):
         problem = "it has expired"
     elif not now + LEEWAY_SECONDS >= _read_time(claims.get("nbf"), 0.0):
         problem = "it is not valid yet"
@@ -53,8 +53,12 @@ def _read_time(value: object, default: float) -> float:
     """A time of a claim; what is none compares as no time does."""
     if value is None:
         return default
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(cast("float", value)) if is_number else float("nan")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:  # of hundreds of digits
+        return math.nan
 
 
 def to_access_token(
@@ -68,7 +72,10 @@ def to_access_token(
         TokenRefused: it does not say whose it is.
     """
     value = _read_person(claims, oauth.tenant_claim)
-    expires = _read_time(claims.get("exp"), float("inf"))
+    expires = _read_time(claims.get("exp"), math.inf)
+    if math.isnan(expires):
+        msg = "its exp is no time"
+        raise TokenRefused(msg)
     client: object = claims.get("azp") or claims.get("client_id") or claims.get("cid")
     return AccessToken(
         token="",

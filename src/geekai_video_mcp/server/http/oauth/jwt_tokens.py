@@ -66,9 +66,11 @@ class JWTTokens:
             claims = jwt.decode(token, options={"verify_signature": False})
         except _WRONG:
             return None
+        algorithm: object = header.get("alg")
         key_id: object = header.get("kid")
         usable = (
-            header.get("alg") in ALGORITHMS
+            isinstance(algorithm, str)
+            and algorithm in ALGORITHMS
             and "crit" not in header
             and (key_id is None or isinstance(key_id, str))
             and cast("object", claims.get("iss")) == self._issuer
