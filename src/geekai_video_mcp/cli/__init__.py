@@ -18,7 +18,6 @@ from geekai_video_mcp import __version__
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     BROKEN_PIPE,
-    INTERRUPTED,
     NOT_USABLE,
     drop_output,
     drop_unread_errors,
@@ -27,6 +26,7 @@ from geekai_video_mcp.cli.output import (
     prepare_output,
     print_notice,
 )
+from geekai_video_mcp.early_interrupt import INTERRUPTED, leave_interrupts_to_python
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -87,6 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_command(argv: list[str]) -> int:
     arguments = _parse_arguments(argv)
+    if not getattr(arguments, "receives_interrupts", False):
+        leave_interrupts_to_python()
     from geekai_video_mcp.errors import GeekAIVideoError, first_own_error
 
     try:

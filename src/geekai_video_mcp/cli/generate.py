@@ -76,7 +76,11 @@ def add_request_options(parser: argparse.ArgumentParser, model: type[Generate]) 
         " --image; repeat for more",
     )
     parser.set_defaults(
-        run=run_tasks, handler=generate_from, arguments_model=model, tenant=LOCAL_TENANT
+        run=run_tasks,
+        receives_interrupts=True,
+        handler=generate_from,
+        arguments_model=model,
+        tenant=LOCAL_TENANT,
     )
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from geekai_video_mcp.cli.open_file import open_file
 from geekai_video_mcp.cli.output import (
     FAILED,
-    INTERRUPTED,
     NO_TERMINAL_WIDTH,
     OK,
     UNKNOWN_OUTCOME,
@@ -22,6 +21,7 @@ from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.tenants import tasks_command
+from geekai_video_mcp.early_interrupt import INTERRUPTED, NOTHING_SENT
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, GeekAIVideoError
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 NOUNS = {Media.VIDEO: "Video", Media.IMAGE: "Picture", Media.FILM: "Film"}
 _HARD_SPACE = "\N{NO-BREAK SPACE}"
-NOTHING_SENT = f"Stopped. Nothing was sent. {NOT_CHARGED}"
 
 
 class Outcome(NamedTuple):
