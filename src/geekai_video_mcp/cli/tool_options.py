@@ -18,7 +18,7 @@ Model = type[Arguments]
 PICTURE_FORMS: Final = (
     "a file, an https URL, or task:ID of a picture or video (its last frame; task:ID@2.5: at 2.5 s)"
 )
-HELP: Final[Mapping[str, str]] = {
+VIDEO_HELP: Final[Mapping[str, str]] = {
     "model": "id or usual name, such as kling-video-v2-6 or 'Kling 2.6' (default:"
     " GEEKAI_DEFAULT_MODEL, or the free model)",
     "duration": "seconds, as the model has them; often 5 or 10",
@@ -26,7 +26,10 @@ HELP: Final[Mapping[str, str]] = {
     "aspect_ratio": "such as 16:9 or 9:16 (vertical)",
     "size": "such as 1080x1920, instead of --aspect-ratio and --resolution",
     "with_audio": "also make sound and speech",
+    "image": f"first frame: {PICTURE_FORMS}",
     "image_tail": "last frame, named like --image",
+    "images": "picture of a person, thing or style that stays the same, named like --image; repeat"
+    " for more",
     "video": "task:ID or https URL of a video to extend or edit",
     "audio": "https URL of sound that the video should follow; repeat for more",
     "negative_prompt": "what should not appear",
@@ -40,13 +43,23 @@ HELP: Final[Mapping[str, str]] = {
     ' {"horizontal": -5}}}\' for Kling',
     "retries": "0 to 10 attempts more by GeekAI; each may be charged",
     "idempotency_key": "your own name for it; used again, it returns the same task",
+}
+"""What people read about each argument of a video."""
+IMAGE_HELP: Final[Mapping[str, str]] = {
+    **VIDEO_HELP,
+    "model": "id, as GeekAI names its picture models (default: the free model)",
+    "image": f"picture to change: {PICTURE_FORMS}",
+    "images": "picture to work from, named like --image; repeat for more",
+    "size": "such as 1080x1920, instead of --aspect-ratio",
+    "quality": "as the model names it",
+    "extra_body": "settings of single models",
     "strength": "0 to 1: how much of --image may change",
     "style_preset": "as the model names it",
     "output_format": "png, jpeg or webp",
     "mask": "picture that marks what to change, named like --image",
     "background": "transparent or opaque",
 }
-"""What people read about each argument that means the same in both tools."""
+"""The same of a picture."""
 METAVARS: Final[Mapping[str, str]] = {
     "duration": "SECONDS",
     "extra_body": "JSON",
@@ -73,17 +86,18 @@ class NamedFiles(NamedTuple):
 
 
 def add_tool_options(
-    parser: argparse.ArgumentParser, model: Model, *, without: Collection[str], **help_texts: str
+    parser: argparse.ArgumentParser,
+    model: Model,
+    *,
+    without: Collection[str],
+    help_texts: Mapping[str, str],
 ) -> None:
-    """Add an option for each argument of *model* but *without*; its value is a text or a list.
-
-    *help_texts* are those in which one command differs from the others.
-    """
+    """Add an option for each argument of *model* but *without*; its value is a text or a list."""
     for name, schema in published_arguments(model).items():
         if name in without:
             continue
         flag = f"--{name.replace('_', '-')}"
-        text = (help_texts.get(name) or HELP[name]).replace("%", "%%")
+        text = help_texts[name].replace("%", "%%")
         if schema.get("type") == "boolean":
             parser.add_argument(
                 flag, action=argparse.BooleanOptionalAction, default=None, help=text
