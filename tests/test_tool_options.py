@@ -17,6 +17,7 @@ from geekai_video_mcp.cli.tool_options import (
     published_arguments,
 )
 from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server.arguments import Generate, GenerateImage, GenerateVideo
 from geekai_video_mcp.server.offer import TOOLS
 
@@ -95,6 +96,21 @@ def test_an_option_is_not_guessed_from_its_beginning(capsys: pytest.CaptureFixtu
 
     assert refused.value.code == 2
     assert "--dur" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["/nowhere/fox.png", "~/fox-that-is-not", "fox.JPG", "C:\\fox.png"]
+)
+def test_a_file_that_is_not_there_is_named_before_anything_else(name: str) -> None:
+    with pytest.raises(RequestRefused, match="--image-tail: there is no file") as refused:
+        find_files({"image_tail": name})
+
+    assert "Nothing was charged." in refused.value.message
+
+
+@pytest.mark.parametrize("value", ["https://example.com/fox.png", "task:d306a0ba", "d306a0ba@2.5"])
+def test_what_is_no_file_stays_as_it_is(value: str) -> None:
+    assert find_files({"image": value, "images": [value]}).arguments["images"] == [value]
 
 
 def test_a_file_is_named_by_its_whole_path_and_a_task_stays_as_it_is() -> None:

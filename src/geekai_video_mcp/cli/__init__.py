@@ -100,7 +100,9 @@ def _run_command(argv: list[str]) -> int:
         own_error = first_own_error(exc)
         if own_error is None:
             raise
-        print_notice(own_error.message)
+        from geekai_video_mcp.cli.for_people import for_person
+
+        print_notice(for_person(own_error.message))
         return NOT_USABLE
 
 

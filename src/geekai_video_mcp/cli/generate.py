@@ -89,7 +89,10 @@ def generate_from(arguments: argparse.Namespace, settings: "Settings") -> int:
 
     model: type[Generate] = arguments.arguments_model
     given = {"prompt": arguments.prompt, **given_arguments(arguments, model, without=OWN)}
-    named = find_files(given)
+    try:
+        named = find_files(given)
+    except RequestRefused as exc:
+        return print_error(exc, as_json=arguments.json)
     folders = [settings.output_dir, *settings.image_dirs, *named.folders]
     try:
         args = model.parse(

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from geekai_video_mcp.cli.for_people import for_person
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     FAILED,
@@ -103,7 +104,7 @@ def _print_card(arguments: argparse.Namespace) -> int:
     try:
         details, _ = model_details(arguments.model, None)
     except RequestRefused as exc:
-        print_notice(exc.message)
+        print_notice(for_person(exc.message))
         return FAILED
     card: dict[str, Any] = details.card or {}
     sources = sources_of(card["id"])
@@ -124,7 +125,7 @@ def _print_list(arguments: argparse.Namespace) -> int:
     try:
         rows = _find_rows(arguments)
     except RequestRefused as exc:
-        print_notice(exc.message)
+        print_notice(for_person(exc.message))
         return NOT_USABLE
     if arguments.json:
         print_lines(json_line(row.model_dump(mode="json")) for row in rows)
@@ -158,7 +159,7 @@ def _find_rows(arguments: argparse.Namespace) -> "list[ModelRow]":
     }
     args = ListVideoModels.parse({name: value for name, value in given.items() if value})
     for note in args.notes:
-        print_notice(note)
+        print_notice(for_person(note))
     described = catalogue.models()
     return [
         row

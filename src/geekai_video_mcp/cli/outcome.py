@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from geekai_video_mcp.cli.for_people import for_person
 from geekai_video_mcp.cli.open_file import open_file
 from geekai_video_mcp.cli.output import (
     FAILED,
@@ -72,15 +73,16 @@ def print_warnings(warnings: Iterable[str]) -> None:
     from geekai_video_mcp.server.views.text import warning_sentences
 
     for sentence in warning_sentences(warnings):
-        print_wrapped(plain_unlimited(sentence))
+        print_wrapped(plain_unlimited(for_person(sentence)))
 
 
 def print_error(error: GeekAIVideoError, *, as_json: bool) -> int:
     """Print an error, also as the one JSON object; returns the exit status."""
     code = getattr(error, "code", None) or "refused"
+    message = for_person(error.message)
     if as_json:
-        print_line(json_line({"error": {"code": code, "message": error.message}}))
-    print_wrapped(plain_unlimited(error.message))
+        print_line(json_line({"error": {"code": code, "message": message}}))
+    print_wrapped(plain_unlimited(message))
     return UNKNOWN_OUTCOME if error.money == MAYBE_CHARGED else FAILED
 
 
@@ -124,7 +126,7 @@ def _facts(report: "TaskReport") -> Iterator[tuple[str, str]]:
     if report.sheet:
         yield "sheet", plain_unlimited(report.sheet)
     if task.file_error:
-        yield "problem", plain_unlimited(task.file_error)
+        yield "problem", plain_unlimited(for_person(task.file_error))
     if task.media is not Media.FILM:
         yield "model", plain_unlimited(task.model)
     yield "price", _price_text(report)
@@ -153,7 +155,7 @@ def describe_unfinished(report: "TaskReport", *, stopped: bool) -> list[str]:
     if task.status in {Status.UNKNOWN, Status.SUBMITTING}:
         return _describe_unknown(report)
     if report.failed:
-        reason = plain_unlimited(failure_message(report))
+        reason = plain_unlimited(for_person(failure_message(report)))
         return [f"{noun} {name} was not made.", *_wrapped(reason)]
     if task.settled:
         return _describe_link(report)
@@ -214,7 +216,7 @@ def _describe_link(report: "TaskReport") -> list[str]:
     task = report.task
     lines = [
         f"{NOUNS[task.media]} {short_id(task.id)} is finished. Its file is not on this machine.",
-        *_wrapped(plain_unlimited(task.file_error or "No reason is known.")),
+        *_wrapped(plain_unlimited(for_person(task.file_error or "No reason is known."))),
     ]
     if report.offered_link:
         lines.append(f"Its link: {report.offered_link}")

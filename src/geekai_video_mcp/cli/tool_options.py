@@ -6,10 +6,14 @@ the tool speak to a model. A test holds the two together.
 """
 
 import argparse
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
+from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
+from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments import Arguments
 from geekai_video_mcp.server.schema import compact_schema
 
@@ -77,6 +81,10 @@ METAVARS: Final[Mapping[str, str]] = {
 FILES: Final = frozenset({"image", "image_tail", "images", "mask"})
 """The arguments whose value may be a file."""
 
+_PICTURE_NAME: Final = re.compile(
+    r"\.(?:png|jpe?g|webp|gif|bmp|heic|heif|avif|tiff?)$", re.IGNORECASE
+)
+
 
 class NamedFiles(NamedTuple):
     """Arguments with the files that a person named, and the folders of those."""
@@ -131,20 +139,35 @@ def find_files(arguments: Mapping[str, Any]) -> NamedFiles:
 
     A person may name any file, also by a path relative to the folder that they are in. A tool may
     read those of some folders alone, so the folders of these files are given to it as well.
+
+    Raises:
+        RequestRefused: there is no file of this name.
     """
     files = list[Path]()
 
-    def whole(value: object) -> object:
+    def whole(name: str, value: object) -> object:
         if isinstance(value, list):
-            return [whole(each) for each in cast("list[object]", value)]
+            return [whole(name, each) for each in cast("list[object]", value)]
         path = _existing_file(value) if isinstance(value, str) else None
-        if path is None:
-            return value
-        files.append(path)
-        return str(path)
+        if path is not None:
+            files.append(path)
+            return str(path)
+        if isinstance(value, str) and _is_meant_as_file(value):
+            flag = f"--{name.replace('_', '-')}"
+            problem = f"{flag}: there is no file {quote(value)}"
+            raise RequestRefused(problem, code="no_file", remedy="")
+        return value
 
-    found = {name: whole(value) if name in FILES else value for name, value in arguments.items()}
+    found = {
+        name: whole(name, value) if name in FILES else value for name, value in arguments.items()
+    }
     return NamedFiles(found, list(dict.fromkeys(file.parent for file in files)))
+
+
+def _is_meant_as_file(text: str) -> bool:
+    """Whether a person can have meant nothing but a file."""
+    kind = ref_kind(text)
+    return kind is RefKind.FILE or (kind is None and _PICTURE_NAME.search(text) is not None)
 
 
 def _existing_file(text: str) -> Path | None:
