@@ -47,7 +47,9 @@ async def _fetch_file(settings: "Settings", task: "Task") -> int:
 
 def _print_outcome(task: "Task") -> int:
     if task.file_status is FileStatus.STORED:
-        size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
+        from geekai_video_mcp.server.views.times import size_text
+
+        size = size_text(task.file_bytes or 0)
         print_line(f"Fetched: {plain_unlimited(task.file_path or '')} ({size})")
         return OK
     print_line(

@@ -103,8 +103,10 @@ def _print_outcome(film: "Task", *, opens: bool) -> int:
         return FAILED
     for note in film.result.notes if film.result else ():
         print_wrapped(plain_unlimited(for_person(note)))
+    from geekai_video_mcp.server.views.times import size_text
+
     seconds = f"{film.file_seconds:.1f} s, " if film.file_seconds else ""
-    size = f"{(film.file_bytes or 0) / 1e6:.1f} MB"
+    size = size_text(film.file_bytes or 0)
     path = plain_unlimited(film.file_path or "")
     print_line(f"Film {short_id(film.id)}: {path} ({seconds}{size})")
     if opens:
