@@ -24,7 +24,6 @@ from geekai_video_mcp.cli.output import (
     is_broken_pipe,
     open_closed_streams,
     prepare_output,
-    print_notice,
 )
 from geekai_video_mcp.early_interrupt import INTERRUPTED, leave_interrupts_to_python
 
@@ -100,9 +99,9 @@ def _run_command(argv: list[str]) -> int:
         own_error = first_own_error(exc)
         if own_error is None:
             raise
-        from geekai_video_mcp.cli.for_people import for_person
+        from geekai_video_mcp.cli.for_people import print_for_person
 
-        print_notice(for_person(own_error.message))
+        print_for_person(own_error.message)
         return NOT_USABLE
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from geekai_video_mcp.cli.for_people import for_person
-from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.cli.for_people import for_person, print_for_person
+from geekai_video_mcp.cli.output import FAILED, OK, print_line
 from geekai_video_mcp.cli.report import plain_unlimited
 from geekai_video_mcp.domain.result_file import live_link
 from geekai_video_mcp.domain.statuses import FileStatus
@@ -41,7 +41,7 @@ async def _fetch_file(settings: "Settings", task: "Task") -> int:
         try:
             return _print_outcome(await app.engine.fetch_again(task.id))
         except GeekAIVideoError as exc:
-            print_notice(for_person(exc.message))
+            print_for_person(exc.message)
             return FAILED
 
 

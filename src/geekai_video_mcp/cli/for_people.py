@@ -1,4 +1,4 @@
-"""Messages that were written for a model, as a person at the command line reads them. Pure.
+"""Messages that were written for a model, as a person at the command line reads them.
 
 Errors and recorded reasons tell a model which tool to call and what to ask the user. Here the
 reader is the user, and has commands.
@@ -7,6 +7,11 @@ reader is the user, and has commands.
 import re
 from typing import Final
 
+from geekai_video_mcp.cli.output import notice_width, print_notice
+from geekai_video_mcp.cli.table import wrap_text
+from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED
+
+_HARD_SPACE: Final = "\N{NO-BREAK SPACE}"
 _TASKS: Final = "geekai-video-mcp tasks"
 _PHRASES: Final = (
     (r" ?Do not send it again on your own; ask the user first\.", ""),
@@ -72,3 +77,18 @@ def for_person(text: str) -> str:
     for pattern, words in _COMPILED:
         text = pattern.sub(words, text)
     return _TELL.sub(lambda found: found[1].upper(), text)
+
+
+def print_for_person(text: str) -> None:
+    """Print the message on stderr; at a terminal no word of it is torn."""
+    for line in for_person(text).splitlines():
+        # An indented line is a part of a list, or a command.
+        for part in [line] if line.startswith(" ") else wrap_notice(line):
+            print_notice(part)
+
+
+def wrap_notice(text: str) -> list[str]:
+    """*text* in lines of the terminal; what it says about money stays in one of them."""
+    for sentence in (NOT_CHARGED, MAYBE_CHARGED):
+        text = text.replace(sentence, sentence.replace(" ", _HARD_SPACE))
+    return [line.replace(_HARD_SPACE, " ") for line in wrap_text(text, notice_width())]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from geekai_video_mcp.cli.for_people import for_person
+from geekai_video_mcp.cli.for_people import for_person, wrap_notice
 from geekai_video_mcp.cli.open_file import open_file
 from geekai_video_mcp.cli.output import (
     FAILED,
@@ -11,12 +11,11 @@ from geekai_video_mcp.cli.output import (
     OK,
     UNKNOWN_OUTCOME,
     json_line,
-    notice_width,
     print_line,
     print_notice,
 )
 from geekai_video_mcp.cli.report import plain_unlimited
-from geekai_video_mcp.cli.table import key_value_lines, wrap_text
+from geekai_video_mcp.cli.table import key_value_lines
 from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import short_id
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from geekai_video_mcp.server.views import TaskReport
 
 NOUNS = {Media.VIDEO: "Video", Media.IMAGE: "Picture", Media.FILM: "Film"}
-_HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class Outcome(NamedTuple):
@@ -156,11 +154,11 @@ def describe_unfinished(report: "TaskReport", *, stopped: bool) -> list[str]:
         return _describe_unknown(report)
     if report.failed:
         reason = plain_unlimited(for_person(failure_message(report)))
-        return [f"{noun} {name} was not made.", *_wrapped(reason)]
+        return [f"{noun} {name} was not made.", *wrap_notice(reason)]
     if task.settled:
         return _describe_link(report)
     sentence = f"{noun} {name} {_state_sentence(report, stopped=stopped)}"
-    return [*_wrapped(sentence), *_way_back(report)]
+    return [*wrap_notice(sentence), *_way_back(report)]
 
 
 def _state_sentence(report: "TaskReport", *, stopped: bool) -> str:
@@ -202,7 +200,7 @@ def _describe_unknown(report: "TaskReport") -> list[str]:
     task = report.task
     money = NOT_CHARGED if report.sandbox else MAYBE_CHARGED
     return [
-        *_wrapped(
+        *wrap_notice(
             f"The outcome of task {short_id(task.id)} is unknown: no usable answer came. {money}"
         ),
         "It is not sent again by itself. Look in GeekAI's console for it, and decide:",
@@ -216,7 +214,7 @@ def _describe_link(report: "TaskReport") -> list[str]:
     task = report.task
     lines = [
         f"{NOUNS[task.media]} {short_id(task.id)} is finished. Its file is not on this machine.",
-        *_wrapped(plain_unlimited(for_person(task.file_error or "No reason is known."))),
+        *wrap_notice(plain_unlimited(for_person(task.file_error or "No reason is known."))),
     ]
     if report.offered_link:
         lines.append(f"Its link: {report.offered_link}")
@@ -225,12 +223,5 @@ def _describe_link(report: "TaskReport") -> list[str]:
 
 def print_wrapped(text: str) -> None:
     """Print a text of sentences on stderr, which tears no word at a terminal."""
-    for line in _wrapped(text):
+    for line in wrap_notice(text):
         print_notice(line)
-
-
-def _wrapped(text: str) -> list[str]:
-    """*text* in lines of the terminal; what it says about money stays in one of them."""
-    for sentence in (NOT_CHARGED, MAYBE_CHARGED):
-        text = text.replace(sentence, sentence.replace(" ", _HARD_SPACE))
-    return [line.replace(_HARD_SPACE, " ") for line in wrap_text(text, notice_width())]

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from geekai_video_mcp.cli.for_people import for_person
+from geekai_video_mcp.cli.for_people import print_for_person
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.open_file import open_file
 from geekai_video_mcp.cli.outcome import print_wrapped
@@ -75,7 +75,7 @@ def _view_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
             {"task_id": arguments.ids, "view": arguments.view, "at": arguments.at}
         )
     except RequestRefused as exc:
-        print_notice(for_person(exc.message))
+        print_for_person(exc.message)
         return NOT_USABLE
     rendered, tasks = run_in_loop(partial(_render, args, settings))
     path = _write_picture(rendered, arguments.output)
