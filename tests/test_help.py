@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from geekai_video_mcp import cli
+from geekai_video_mcp import cli, early_interrupt
 from geekai_video_mcp.cli import output
 
 
@@ -85,7 +85,8 @@ def test_every_option_and_command_is_explained(command: str) -> None:
 def test_help_names_every_exit_status() -> None:
     shown = COMMANDS["geekai-video-mcp"].format_help()
 
-    statuses = {value for value in vars(output).values() if type(value) is int and value < 200}
+    known = {**vars(output), **vars(early_interrupt)}
+    statuses = {value for value in known.values() if type(value) is int and value < 200}
     assert statuses == {0, 1, 2, 3, 130, 141}
     for status in statuses:
         assert re.search(rf"^ *{status}  \w", shown, re.MULTILINE)

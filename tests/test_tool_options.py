@@ -1,6 +1,7 @@
 """A command has an option for each argument of its tool, with words for people."""
 
 import argparse
+import re
 from collections.abc import Callable
 
 import pytest
@@ -8,12 +9,15 @@ import pytest
 from geekai_video_mcp.cli import generate, image
 from geekai_video_mcp.cli.tool_options import (
     FILES,
-    HELP,
+    IMAGE_HELP,
     METAVARS,
+    VIDEO_HELP,
     find_files,
     given_arguments,
     published_arguments,
 )
+from geekai_video_mcp.domain import catalogue
+from geekai_video_mcp.errors import RequestRefused
 from geekai_video_mcp.server.arguments import Generate, GenerateImage, GenerateVideo
 from geekai_video_mcp.server.offer import TOOLS
 
@@ -62,11 +66,28 @@ def test_every_text_is_of_an_argument_and_names_no_tool() -> None:
     published = {*published_arguments(GenerateVideo), *published_arguments(GenerateImage)}
     texts = [generate.build_parser("x").format_help(), image.build_parser("x").format_help()]
 
-    assert set(HELP) <= published
+    assert {*VIDEO_HELP, *IMAGE_HELP} <= published
     assert set(METAVARS) <= published
     assert set(FILES) <= published
     for text in texts:
         assert not [spec.name for spec in TOOLS if spec.name in text]
+
+
+@BOTH
+def test_an_option_speaks_of_no_option_and_model_of_another_command(
+    build_parser: BuildParser, model: type[Generate]
+) -> None:
+    parser = build_parser("geekai-video-mcp x")
+    texts = " ".join(action.help or "" for action in parser._actions)
+    others = {*catalogue.models(), *catalogue.image_models()} - known_models(model)
+
+    assert set(re.findall(r"--[a-z-]+", texts)) <= option_names(parser)
+    assert not [name for name in others if name in texts]
+    assert ("Kling" in texts) is (model is GenerateVideo)
+
+
+def known_models(model: type[Generate]) -> set[str]:
+    return {*(catalogue.models() if model is GenerateVideo else catalogue.image_models())}
 
 
 def test_an_option_is_not_guessed_from_its_beginning(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,6 +96,21 @@ def test_an_option_is_not_guessed_from_its_beginning(capsys: pytest.CaptureFixtu
 
     assert refused.value.code == 2
     assert "--dur" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", ["/nowhere/fox.png", "~/fox-that-is-not", "fox.JPG", "C:\\fox.png"]
+)
+def test_a_file_that_is_not_there_is_named_before_anything_else(name: str) -> None:
+    with pytest.raises(RequestRefused, match="--image-tail: there is no file") as refused:
+        find_files({"image_tail": name})
+
+    assert "Nothing was charged." in refused.value.message
+
+
+@pytest.mark.parametrize("value", ["https://example.com/fox.png", "task:d306a0ba", "d306a0ba@2.5"])
+def test_what_is_no_file_stays_as_it_is(value: str) -> None:
+    assert find_files({"image": value, "images": [value]}).arguments["images"] == [value]
 
 
 def test_a_file_is_named_by_its_whole_path_and_a_task_stays_as_it_is() -> None:

@@ -339,6 +339,7 @@ async def _join_film(
         audio=plan.audio,
         output_dir=settings.output_dir,
         stem=film_stem(plan.film, prompt=plan.prompt),
+        task_id=plan.film.id,
     )
     with hiding_folders(hide=is_remote(settings)):
         joined = await (join_files or films.join_files)(request, report=report)

@@ -28,6 +28,7 @@ async def join(
             parts=[each if isinstance(each, JoinPart) else part(each) for each in parts],
             output_dir=folder / "out",
             stem=stem,
+            task_id="1a2b3c4d" * 4,
             audio=str(audio) if audio else None,
         )
     )

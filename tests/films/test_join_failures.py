@@ -1,5 +1,6 @@
 """Films that cannot be joined: each reason in a sentence, and nothing left behind."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -37,6 +38,7 @@ def request(
         parts=[each if isinstance(each, JoinPart) else JoinPart(path=str(each)) for each in parts],
         output_dir=output_dir or folder / "out",
         stem="film-1a2b3c4d",
+        task_id="1a2b3c4d" * 4,
         audio=str(audio) if audio else None,
     )
 
@@ -346,7 +348,8 @@ async def test_a_cancelled_join_ends_its_child_and_leaves_no_file(tmp_path: Path
 
             def cancel(_: float) -> None:
                 assert children_running(JOIN) != []
-                assert [each.suffix for each in made.output_dir.iterdir()] == [".part"]
+                (part,) = made.output_dir.iterdir()
+                assert re.fullmatch(rf"\.{made.task_id}-[0-9a-f]{{8}}\.part", part.name)
                 group.cancel_scope.cancel()
 
             group.start_soon(lambda: join_files(made, report=cancel))
@@ -367,7 +370,7 @@ async def test_a_killed_server_takes_the_child_with_it_and_the_next_join_removes
         "from geekai_video_mcp.media.films import JoinPart, JoinRequest, join_files\n"
         f"parts = [JoinPart(path={made.parts[0].path!r}, start=1 / 24)] * 40\n"
         f"made = JoinRequest(parts=parts, output_dir=Path({str(made.output_dir)!r}),"
-        f" stem={made.stem!r})\n"
+        f" stem={made.stem!r}, task_id={made.task_id!r})\n"
         "anyio.run(lambda: join_files(made, report=lambda _: print('on', flush=True)))\n"
     )
     with anyio.fail_after(50):

@@ -64,6 +64,12 @@ def test_bash_completes_statuses_and_models(script: Path) -> None:
     assert complete(script, "spent", "--by", "m") == {"month", "model"}
     assert "cogvideox-3" in complete(script, "models", "cogvid")
     assert "cogvideox-3" in complete(script, "generate", "--model", "cogvid")
+    assert complete(script, "image", "--model", "cog") == {"cogview-3-flash"}
+
+
+def test_bash_completes_hosts(script: Path) -> None:
+    assert complete(script, "install", "cu") == {"cursor"}
+    assert complete(script, "uninstall", "cla") == {"claude-code", "claude-desktop"}
 
 
 @pytest.mark.parametrize(

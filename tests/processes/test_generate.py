@@ -164,6 +164,9 @@ async def test_an_unusable_answer_is_an_unknown_outcome(tmp_path: Path) -> None:
     assert json.loads(out)["task_status"] == "unknown"
     assert MAYBE_CHARGED in err
     assert f"geekai-video-mcp tasks resolve {task_id[:8]} --abandon" in err
+    shown = (await run_cli(tmp_path, "tasks", "show", task_id[:8]))[1]
+    assert MAYBE_CHARGED in shown
+    assert "ask the user" not in shown
 
 
 async def test_a_service_that_hangs_up_is_an_unknown_outcome(tmp_path: Path) -> None:
@@ -219,6 +222,7 @@ async def test_what_is_refused_here_is_not_sent(tmp_path: Path) -> None:
 
     assert status == 1
     assert NOT_CHARGED in err
+    assert "geekai-video-mcp tasks --all lists all" in err
     assert service.prompts == []
     assert NOT_CHARGED in json.loads(as_json[1])["error"]["message"]
 

@@ -249,14 +249,16 @@ async def test_ctrl_c_while_a_film_is_joined_leaves_it_to_the_same_command(tmp_p
     made = await run_cli(tmp_path, "generate", "a fox", *small)
     part = task_id(tmp_path)
     command = ("join", *[f"{part}@0.25-"] * 40)
-    async with terminal(tmp_path, *command, settings={"TERM": "xterm"}) as screen:
-        await screen.expect("joining")
+    async with terminal(tmp_path, *command, settings={"TERM": "xterm-256color"}) as screen:
+        await screen.expect("%")
         status, said = await press_ctrl_c(screen)
     finished = await run_cli(tmp_path, *command)
 
     assert made[0] == 0, made[2]
     assert status == 130
     assert "is not finished" in said
+    assert "\x1b[32m" in screen.shown  # no shade that is of a dark terminal alone
+    assert "\x1b[38;" not in screen.shown
     assert finished[0] == 0, finished[2]
     assert "joining, " in finished[2]
     assert len(list((tmp_path / "videos").glob("*-film-*.mp4"))) == 1

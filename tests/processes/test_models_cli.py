@@ -12,6 +12,7 @@ from geekai_video_mcp.cli.model_card import card_lines, sources_of
 from geekai_video_mcp.domain import catalogue
 from geekai_video_mcp.server.views.model_card import model_details
 from support.process import run_cli
+from support.provider import running_provider
 
 
 async def models(folder: Path, *arguments: str, **settings: str) -> tuple[int, str, str]:
@@ -136,3 +137,31 @@ async def test_what_is_not_known_is_refused_with_what_may_be_meant(tmp_path: Pat
     assert "seconds" in seconds
     assert "CNY" in cny
     assert out == "No model is known to suit all of this.\n"
+
+
+async def test_live_asks_geekai_which_models_it_lists_today(tmp_path: Path) -> None:
+    async with running_provider() as service:
+        service.models = ["kling-video-v2-6", "brand-new-9"]
+        status, out, err = await models(tmp_path, "--live", "--json", **service.settings)
+        card = await models(tmp_path, "brand-new-9", "--live", **service.settings)
+        table = await models(tmp_path, "--live", **service.settings)
+
+    assert (status, err) == (0, "")
+    listed = {each["id"]: each["listed"] for each in map(json.loads, out.splitlines())}
+    assert {name for name, is_listed in listed.items() if is_listed} == set(service.models)
+    assert set(listed) == {*catalogue.models(), "brand-new-9"}
+    assert all(each["listed"] is None for each in await found(tmp_path))
+    assert (card[0], table[0]) == (0, 0)
+    assert "listed by GeekAI, not described here" in card[1]
+    assert "2 of them in GeekAI's list of today" in " ".join(table[1].split())
+
+
+async def test_live_needs_a_key_and_an_answer(tmp_path: Path) -> None:
+    keyless = await models(tmp_path, "--live")
+    async with running_provider() as service:
+        unanswered = await models(tmp_path, "--live", **service.settings)
+
+    assert (keyless[0], keyless[1]) == (2, "")
+    assert "geekai-video-mcp setup" in keyless[2]
+    assert (unanswered[0], unanswered[1]) == (1, "")
+    assert "could not be read" in unanswered[2]

@@ -186,7 +186,7 @@ async def test_another_purge_writes_anew_what_an_earlier_one_had_to_leave(
     before = await read_table(ledger_url)
     status, out, err = await run(tmp_path, ledger_url, "tasks", "purge")
 
-    assert (status, out, err) == (0, "Nothing of local can be deleted.\n", "")
+    assert (status, out, err) == (0, "Nothing can be deleted.\n", "")
     assert b"Canary-8815" in before
     assert b"Canary-8815" not in await read_table(ledger_url)
 

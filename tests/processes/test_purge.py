@@ -275,7 +275,7 @@ async def test_a_person_at_a_terminal_is_asked_first(
         lambda: run_in_terminal(tmp_path, *command, typed=f"{answer}\n")
     )
 
-    assert b"1 task of local will be deleted for good" in shown
+    assert b"1 task will be deleted for good" in shown
     assert shown.index(b"will be deleted") < shown.index(b"Type yes to continue:")
     assert max(map(len, shown.splitlines())) <= 80
     assert (status, len(recorded(tmp_path))) == (left, left)

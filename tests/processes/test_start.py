@@ -78,7 +78,7 @@ sys.exit(cli.main([]))
 SDK_ALONE = "import mcp.server.mcpserver, json, sys; print(json.dumps(sorted(sys.modules)))"
 HANDSHAKE = {
     *("__main__", "cli", "cli.addresses", "cli.help", "cli.logs", "cli.output", "cli.serve"),
-    "cli.start",
+    *("cli.start", "early_interrupt"),
     *("config", "domain", "domain.limits", "domain.media", "domain.public_hosts"),
     *("domain.service_names", "domain.tenants", "errors", "quoting", "server"),
     *("server.cache_hints", "server.handshake"),

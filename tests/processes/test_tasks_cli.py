@@ -30,6 +30,7 @@ from geekai_video_mcp.domain.tasks import (
     new_task,
 )
 from geekai_video_mcp.ledger import conversion, schema
+from geekai_video_mcp.server.views.times import size_text
 from support.ledgers import open_ledger, record_tasks
 from support.process import MODULE, environment, http_server, run_cli
 from support.recorded import STORED_FILE
@@ -545,7 +546,7 @@ async def test_a_file_is_fetched_once_more_and_what_cannot_be_is_explained(tmp_p
     assert Path(path).read_bytes()[4:8] == b"ftyp"
     assert (fetched[0], fetched[1]) == (
         0,
-        f"Fetched: {path} ({Path(path).stat().st_size / 1e6:.1f} MB)\n",
+        f"Fetched: {path} ({size_text(Path(path).stat().st_size)})\n",
     )
     assert (again[0], again[1]) == (0, f"It is on this machine already: {path}\n")
     assert (refused[0], refused[1]) == (1, "Not fetched. The service returned no link.\n")

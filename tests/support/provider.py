@@ -39,6 +39,8 @@ class Provider:
     released: set[str] = field(default_factory=set[str])
     keys: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """The prompt or the id of each request, and the key that it came with."""
+    models: list[str] = field(default_factory=list[str])
+    """The ids of the video models that it lists; without one it has no list."""
     asked: anyio.Event = field(default_factory=anyio.Event)
     """Set at the next request; whoever waits for one replaces it before."""
 
@@ -85,6 +87,12 @@ class Provider:
         self.asked.set()
         self.keys.append((what, request.headers["Authorization"].removeprefix("Bearer ")))
 
+    async def list_models(self, _: Request) -> Response:
+        if not self.models:
+            return JSONResponse({"error": {"message": "no such page"}}, 404)
+        entries = [{"id": name, "type": "video"} for name in self.models]
+        return JSONResponse({"data": entries, "total": len(entries), "page": 1})
+
     async def get_file(self, _: Request) -> Response:
         if self.links_have_ended:
             return Response(status_code=404)
@@ -101,6 +109,7 @@ async def running_provider() -> AsyncGenerator[Provider]:
         Route("/api/v1/videos/generations", service.create, methods=["POST"]),
         Route("/api/v1/videos/{job}", service.get_task),
         Route("/api/v1/files/{job}", service.get_file),
+        Route("/api/v1/models", service.list_models),
     ]
     config = uvicorn.Config(Starlette(routes=routes), log_config=None, access_log=False)
     async with serving(config, listener):

@@ -18,15 +18,14 @@ from geekai_video_mcp import __version__
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     BROKEN_PIPE,
-    INTERRUPTED,
     NOT_USABLE,
     drop_output,
     drop_unread_errors,
     is_broken_pipe,
     open_closed_streams,
     prepare_output,
-    print_notice,
 )
+from geekai_video_mcp.early_interrupt import INTERRUPTED, leave_interrupts_to_python
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -87,6 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run_command(argv: list[str]) -> int:
     arguments = _parse_arguments(argv)
+    if not getattr(arguments, "receives_interrupts", False):
+        leave_interrupts_to_python()
     from geekai_video_mcp.errors import GeekAIVideoError, first_own_error
 
     try:
@@ -98,7 +99,9 @@ def _run_command(argv: list[str]) -> int:
         own_error = first_own_error(exc)
         if own_error is None:
             raise
-        print_notice(own_error.message, "ERROR")
+        from geekai_video_mcp.cli.for_people import print_for_person
+
+        print_for_person(own_error.message, "ERROR")
         return NOT_USABLE
 
 

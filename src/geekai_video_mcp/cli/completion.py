@@ -20,10 +20,10 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         " the names of models.",
         **examples(
             f'eval "$({prog} bash)"',
-            f"{prog} bash > geekai-video-mcp.bash",
             f"{prog} zsh > ~/.zfunc/_geekai-video-mcp",
-            note="The first line is for ~/.bashrc. A new version needs the script anew, unless it"
-            " is made at each start as there.",
+            f"{prog} tcsh > ~/.geekai-video-mcp.tcsh",
+            note="The first line is for ~/.bashrc, and with zsh for ~/.zshrc, below compinit. A new"
+            " version needs the script anew, unless it is made at each start as there.",
         ),
     )
     parser.add_argument("shell", choices=SHELLS, help="the shell that is to complete")
@@ -34,23 +34,39 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     import shtab
 
-    from geekai_video_mcp.cli import build_whole_parser
+    from geekai_video_mcp.cli import COMMANDS, build_whole_parser
 
     parser = build_whole_parser()
-    _tell_values(parser, shtab.FILE, shtab.DIRECTORY)
+    for name, command in _commands_of(parser).items():
+        command.description = COMMANDS[name]  # zsh shows it beside the name, in one line
+        _tell_values(command, name, file=shtab.FILE, folder=shtab.DIRECTORY)
     print_line(shtab.complete(parser, shell=arguments.shell))
     return OK
 
 
-def _tell_values(parser: argparse.ArgumentParser, file: object, folder: object) -> None:
-    """Tell shtab which arguments are files, folders or models; the rest it sees by itself."""
+def _commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands of a parser by name; argparse has no other way to them."""
+    for action in parser._actions:  # noqa: SLF001
+        if isinstance(action.choices, dict):
+            return cast("dict[str, argparse.ArgumentParser]", action.choices)
+    return {}
+
+
+def _tell_values(
+    parser: argparse.ArgumentParser, name: str, *, file: object, folder: object
+) -> None:
+    """Tell shtab the values of the arguments of the command *name*; the rest it sees by itself."""
+    from geekai_video_mcp.cli.hosts import HOSTS, PRINTED
     from geekai_video_mcp.domain import catalogue
 
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to its arguments
-        if isinstance(action.choices, dict):  # the commands
-            for command in cast("dict[str, argparse.ArgumentParser]", action.choices).values():
-                _tell_values(command, file, folder)
-        elif action.dest in _FILES | _FOLDERS:
+    models = catalogue.image_models() if name == "image" else catalogue.models()
+    hosts = {"install": [*HOSTS, *PRINTED], "uninstall": [*HOSTS]}
+    for command in _commands_of(parser).values():
+        _tell_values(command, name, file=file, folder=folder)
+    for action in parser._actions:  # noqa: SLF001 - as above
+        if action.dest in _FILES | _FOLDERS:
             cast("Any", action).complete = file if action.dest in _FILES else folder
         elif action.dest == "model":
-            action.choices = list(catalogue.models())
+            action.choices = list(models)
+        elif action.dest == "host" and name in hosts:
+            action.choices = hosts[name]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.cli.for_people import for_person, print_for_person
+from geekai_video_mcp.cli.output import FAILED, OK, print_line
 from geekai_video_mcp.cli.report import plain_unlimited
 from geekai_video_mcp.domain.result_file import live_link
 from geekai_video_mcp.domain.statuses import FileStatus
@@ -40,16 +41,20 @@ async def _fetch_file(settings: "Settings", task: "Task") -> int:
         try:
             return _print_outcome(await app.engine.fetch_again(task.id))
         except GeekAIVideoError as exc:
-            print_notice(exc.message)
+            print_for_person(exc.message)
             return FAILED
 
 
 def _print_outcome(task: "Task") -> int:
     if task.file_status is FileStatus.STORED:
-        size = f"{(task.file_bytes or 0) / 1e6:.1f} MB"
+        from geekai_video_mcp.server.views.times import size_text
+
+        size = size_text(task.file_bytes or 0)
         print_line(f"Fetched: {plain_unlimited(task.file_path or '')} ({size})")
         return OK
-    print_line(f"Not fetched. {plain_unlimited(task.file_error or 'No reason is known.')}")
+    print_line(
+        f"Not fetched. {plain_unlimited(for_person(task.file_error or 'No reason is known.'))}"
+    )
     url = live_link(task)
     if task.file_status is FileStatus.LINKED and url is not None:
         print_line(f"Its link: {plain_unlimited(url)}")

@@ -15,6 +15,9 @@ from geekai_video_mcp.cli.live import Display, State
 from geekai_video_mcp.domain.statuses import POLLED, Status
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.quoting import sanitize
+from geekai_video_mcp.server.results import make_report
+from geekai_video_mcp.server.views.text import stall_text, state_text
+from geekai_video_mcp.server.views.times import elapsed_text, span_text
 
 if TYPE_CHECKING:
     from geekai_video_mcp.app import App
@@ -58,10 +61,6 @@ def show_task(app: "App", task: "Task", display: Display) -> None:
 
 def describe_state(app: "App", task: "Task") -> State:
     """How far the task is now."""
-    from geekai_video_mcp.server.results import make_report
-    from geekai_video_mcp.server.views.text import stall_text, state_text
-    from geekai_video_mcp.server.views.times import elapsed_text, span_text
-
     at = app.clock()
     name = "joining" if task.media is Media.FILM and task.status is Status.RUNNING else None
     typical = task.typical_duration if task.status in POLLED else None

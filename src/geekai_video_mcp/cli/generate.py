@@ -1,13 +1,14 @@
 """`geekai-video-mcp generate`: generate a video as generate_video does, and wait for it."""
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import NOT_USABLE
 from geekai_video_mcp.cli.tasks import run_tasks
 from geekai_video_mcp.cli.tool_options import (
-    PICTURE_FORMS,
+    VIDEO_HELP,
     add_tool_options,
     find_files,
     given_arguments,
@@ -50,7 +51,12 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     return parser
 
 
-def add_request_options(parser: argparse.ArgumentParser, model: type[Generate]) -> None:
+def add_request_options(
+    parser: argparse.ArgumentParser,
+    model: type[Generate],
+    *,
+    help_texts: Mapping[str, str] = VIDEO_HELP,
+) -> None:
     """The options of a command that makes what *model* describes."""
     own = parser.add_argument_group("what this command does")
     own.add_argument(
@@ -65,18 +71,13 @@ def add_request_options(parser: argparse.ArgumentParser, model: type[Generate]) 
     own.add_argument("--yes", action="store_true", help="do not ask before something is paid")
     own.add_argument("--open", action="store_true", help="open the result in the system's player")
     own.add_argument("--json", action="store_true", help="print one JSON object, as the tool does")
-    pictures = "first frame" if model is GenerateVideo else "picture to change"
-    references = "a person, thing or style that stays the same" if model is GenerateVideo else ""
-    add_tool_options(
-        parser,
-        model,
-        without=OWN,
-        image=f"{pictures}: {PICTURE_FORMS}",
-        images=f"picture{f' of {references}' if references else ' to work from'}, named like"
-        " --image; repeat for more",
-    )
+    add_tool_options(parser, model, without=OWN, help_texts=help_texts)
     parser.set_defaults(
-        run=run_tasks, handler=generate_from, arguments_model=model, tenant=LOCAL_TENANT
+        run=run_tasks,
+        receives_interrupts=True,
+        handler=generate_from,
+        arguments_model=model,
+        tenant=LOCAL_TENANT,
     )
 
 
@@ -88,7 +89,10 @@ def generate_from(arguments: argparse.Namespace, settings: "Settings") -> int:
 
     model: type[Generate] = arguments.arguments_model
     given = {"prompt": arguments.prompt, **given_arguments(arguments, model, without=OWN)}
-    named = find_files(given)
+    try:
+        named = find_files(given)
+    except RequestRefused as exc:
+        return print_error(exc, as_json=arguments.json)
     folders = [settings.output_dir, *settings.image_dirs, *named.folders]
     try:
         args = model.parse(

@@ -4,6 +4,7 @@ import argparse
 
 from geekai_video_mcp.cli.generate import EXIT_STATUSES, add_request_options
 from geekai_video_mcp.cli.help import examples
+from geekai_video_mcp.cli.tool_options import IMAGE_HELP
 from geekai_video_mcp.server.arguments import GenerateImage
 
 
@@ -20,5 +21,5 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("prompt", metavar="PROMPT", help="what should be seen")
-    add_request_options(parser, GenerateImage)
+    add_request_options(parser, GenerateImage, help_texts=IMAGE_HELP)
     return parser

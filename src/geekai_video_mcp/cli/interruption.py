@@ -13,6 +13,8 @@ from typing import Final
 
 import anyio
 
+from geekai_video_mcp.early_interrupt import leave_interrupts_to_python
+
 SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -45,6 +47,7 @@ def interruptible() -> Generator[Interruption]:
     For the main thread, in its event loop. Not by `anyio.open_signal_receiver`, which Windows does
     not have.
     """
+    leave_interrupts_to_python()
     interruption, loop = Interruption(), asyncio.get_running_loop()
 
     def receive(number: int, _: FrameType | None) -> None:

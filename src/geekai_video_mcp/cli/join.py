@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geekai_video_mcp.cli.following import follow_task
+from geekai_video_mcp.cli.for_people import for_person
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.interruption import interruptible
 from geekai_video_mcp.cli.live import show_live
@@ -80,7 +81,7 @@ async def _make_film(app: "App", arguments: argparse.Namespace, begun: "list[Tas
     made = await app.engine.make_film(args.parts, args.audio)
     begun.append(made.film)
     for note in (*args.notes, *made.notes):
-        print_wrapped(plain_unlimited(note))
+        print_wrapped(plain_unlimited(for_person(note)))
     with show_live(f"Film {short_id(made.film.id)} of {' '.join(arguments.parts)}") as display:
         return await follow_task(app, made.film, display)
 
@@ -98,12 +99,14 @@ def _print_stopped(film: "Task | None") -> None:
 
 def _print_outcome(film: "Task", *, opens: bool) -> int:
     if film.status is not Status.SUCCEED:
-        print_wrapped(plain_unlimited(film.error_message or "No reason is known."))
+        print_wrapped(plain_unlimited(for_person(film.error_message or "No reason is known.")))
         return FAILED
     for note in film.result.notes if film.result else ():
-        print_wrapped(plain_unlimited(note))
+        print_wrapped(plain_unlimited(for_person(note)))
+    from geekai_video_mcp.server.views.times import size_text
+
     seconds = f"{film.file_seconds:.1f} s, " if film.file_seconds else ""
-    size = f"{(film.file_bytes or 0) / 1e6:.1f} MB"
+    size = size_text(film.file_bytes or 0)
     path = plain_unlimited(film.file_path or "")
     print_line(f"Film {short_id(film.id)}: {path} ({seconds}{size})")
     if opens:

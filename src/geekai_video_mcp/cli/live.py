@@ -117,7 +117,7 @@ class _Drawing:
             cells += [_bar(state.share), Text(f"{state.share:.0%}".rjust(4))]
         cells.append(Text(state.elapsed))
         if state.note:
-            cells.append(Text(f"({state.note})", style="dim"))
+            cells.append(Text(f"({state.note})"))
         row = Table.grid(padding=(0, 1))
         for number in range(len(cells)):
             row.add_column(no_wrap=number != 1)  # a long state is wrapped, and nothing else
@@ -128,7 +128,15 @@ class _Drawing:
 def _bar(share: float) -> "RenderableType":
     from rich.progress_bar import ProgressBar
 
-    return ProgressBar(total=1.0, completed=share, width=BAR_CELLS)
+    # Not in rich's own colours: on white, its dark grey would be what is done.
+    return ProgressBar(
+        total=1.0,
+        completed=share,
+        width=BAR_CELLS,
+        style="dim",
+        complete_style="green",
+        finished_style="green",
+    )
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """`geekai-video-mcp models`: the models that are described here, or the card of one of them.
 
 It asks nobody and needs no key: the facts are those of this version, with their sources and days.
-Which models GeekAI offers today is in its own list, which the server asks for.
+With --live it asks GeekAI as well, as the server does, which of them it lists today.
 """
 
 import argparse
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from geekai_video_mcp.cli.for_people import print_for_person
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     FAILED,
@@ -18,14 +19,19 @@ from geekai_video_mcp.cli.output import (
     json_line,
     print_line,
     print_lines,
-    print_notice,
     terminal_width,
 )
 from geekai_video_mcp.cli.start import resume_gc
 from geekai_video_mcp.config.values import parse_amount
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from geekai_video_mcp.domain.catalogue import LiveModel
     from geekai_video_mcp.server.views.model_list import ModelRow
+
+    Live = Mapping[str, LiveModel] | None
+    """GeekAI's list of today; None if it was not asked for."""
 
 _HEADINGS: Final = ("MODEL", "SECONDS", "SIZE", "SOUND", "CNY", "TAKES")
 _SIZE: Final = _HEADINGS.index("SIZE")
@@ -41,13 +47,15 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         prog=prog,
         description="List the video models that this version describes, or show all that is known"
         " of one: inputs, lengths, sizes, price and rules, with their sources. It needs no key and"
-        " asks nobody, so a price is that of its day.",
+        " asks nobody, so a price is that of its day. With --live it also asks GeekAI which models"
+        " it lists today, which is free.",
         **examples(
             f"{prog}",
             f"{prog} --takes image,image_tail --seconds 10",
             f"{prog} --takes text --max-cny 2",
             f"{prog} --search kling --sort price",
             f"{prog} cogvideox-3",
+            f"{prog} --live",
             f"{prog} --json | jq .id",
         ),
     )
@@ -78,6 +86,11 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--sort", choices=["price"], help="the cheapest first (default: the most useful first)"
     )
+    parser.add_argument(
+        "--live",
+        action="store_true",
+        help="also ask GeekAI which models it lists today; free, needs a key",
+    )
     parser.add_argument("--json", action="store_true", help="a line of JSON for each model")
     parser.set_defaults(run=_run)
     return parser
@@ -92,18 +105,26 @@ def _parse_amount(text: str) -> float:
 
 def _run(arguments: argparse.Namespace) -> int:
     resume_gc()
-    return _print_list(arguments) if arguments.model is None else _print_card(arguments)
+    live: Live = None
+    if arguments.live:
+        from geekai_video_mcp.cli.offered_models import read_offered_models
+
+        offered = read_offered_models()
+        if isinstance(offered, int):
+            return offered
+        live = offered
+    return _print_card(arguments, live) if arguments.model else _print_list(arguments, live)
 
 
-def _print_card(arguments: argparse.Namespace) -> int:
+def _print_card(arguments: argparse.Namespace, live: "Live") -> int:
     from geekai_video_mcp.cli.model_card import card_lines, sources_of
     from geekai_video_mcp.errors import RequestRefused
     from geekai_video_mcp.server.views.model_card import model_details
 
     try:
-        details, _ = model_details(arguments.model, None)
+        details, _ = model_details(arguments.model, live)
     except RequestRefused as exc:
-        print_notice(exc.message)
+        print_for_person(exc.message)
         return FAILED
     card: dict[str, Any] = details.card or {}
     sources = sources_of(card["id"])
@@ -118,30 +139,32 @@ def _print_card(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _print_list(arguments: argparse.Namespace) -> int:
+def _print_list(arguments: argparse.Namespace, live: "Live") -> int:
     from geekai_video_mcp.errors import RequestRefused
 
     try:
-        rows = _find_rows(arguments)
+        rows = _find_rows(arguments, live)
     except RequestRefused as exc:
-        print_notice(exc.message)
+        print_for_person(exc.message)
         return NOT_USABLE
     if arguments.json:
-        print_lines(json_line(row.model_dump(mode="json")) for row in rows)
+        print_lines(
+            json_line({**row.model_dump(mode="json"), "listed": row.id in live if live else None})
+            for row in rows
+        )
     elif rows:
-        _print_table(rows)
+        _print_table(rows, live)
     else:
         print_line("No model is known to suit all of this.")
     return OK
 
 
-def _find_rows(arguments: argparse.Namespace) -> "list[ModelRow]":
+def _find_rows(arguments: argparse.Namespace, live: "Live") -> "list[ModelRow]":
     """The models that suit every filter.
 
     Raises:
         RequestRefused: a filter names nothing that there is.
     """
-    from geekai_video_mcp.domain import catalogue
     from geekai_video_mcp.server.arguments import ListVideoModels
     from geekai_video_mcp.server.views.model_list import list_models
 
@@ -158,21 +181,28 @@ def _find_rows(arguments: argparse.Namespace) -> "list[ModelRow]":
     }
     args = ListVideoModels.parse({name: value for name, value in given.items() if value})
     for note in args.notes:
-        print_notice(note)
-    described = catalogue.models()
+        print_for_person(note)
     return [
         row
-        for row in list_models(args, None)
-        if (not from_text or described[row.id].supports("text"))
+        for row in list_models(args, live)
+        if (not from_text or _is_enough_text(row))
         and (arguments.max_cny is None or _costs_at_most(row, arguments.max_cny))
     ]
+
+
+def _is_enough_text(row: "ModelRow") -> bool:
+    """Whether a prompt alone is known to be enough for the model."""
+    from geekai_video_mcp.domain import catalogue
+
+    model = catalogue.models().get(row.id)
+    return model is not None and model.supports("text")
 
 
 def _costs_at_most(row: "ModelRow", cny: float) -> bool:
     return row.cost_cny is not None and row.cost_cny <= cny
 
 
-def _print_table(rows: "Sequence[ModelRow]") -> None:
+def _print_table(rows: "Sequence[ModelRow]", live: "Live") -> None:
     """Print a line for each model and its notes; what it takes is a note where there is no room."""
     from geekai_video_mcp.cli.table import display_width, table_rows, wrap_text
 
@@ -189,7 +219,7 @@ def _print_table(rows: "Sequence[ModelRow]") -> None:
     for block, more in zip(blocks, notes, strict=True):
         texts = wrap_text("; ".join(more), width - len(_INDENT)) if more else []
         print_lines([*block, *(f"{_INDENT}{text}" for text in texts)])
-    print_lines(["", *wrap_text(_explain(rows), min(width, PROSE_WIDTH))])
+    print_lines(["", *wrap_text(_explain(rows, live), min(width, PROSE_WIDTH))])
 
 
 def _cells(row: "ModelRow") -> tuple[str, ...]:
@@ -204,9 +234,7 @@ def _cells(row: "ModelRow") -> tuple[str, ...]:
 
 
 def _inputs_cell(row: "ModelRow") -> str:
-    from geekai_video_mcp.domain import catalogue
-
-    text = ["text"] if catalogue.models()[row.id].supports("text") else []
+    text = ["text"] if _is_enough_text(row) else []
     return ", ".join([*text, *(row.inputs or [])]) or _UNKNOWN
 
 
@@ -224,10 +252,12 @@ def _price_cell(row: "ModelRow") -> str:
     return f"{row.cost_cny:g}/{row.cost_seconds}s" if row.cost_seconds else f"{row.price:g}/s"
 
 
-def _explain(rows: "Sequence[ModelRow]") -> str:
+def _explain(rows: "Sequence[ModelRow]", live: "Live") -> str:
     dates = Counter(row.price_date for row in rows if row.price_date)
     listed = f", by GeekAI's list of {max(dates, key=dates.__getitem__)}" if dates else ""
     count = "1 model" if len(rows) == 1 else f"{len(rows)} models"
+    if live:
+        count += f", {sum(row.id in live for row in rows)} of them in GeekAI's list of today"
     seconds = "as many seconds (/5s)" if any(row.cost_seconds for row in rows) else "a second (/s)"
     return (
         f"{count}. CNY is the price of a video, or of {seconds}{listed}; {_UNKNOWN} is not known."

@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from geekai_video_mcp.cli.for_people import for_person, wrap_notice
 from geekai_video_mcp.cli.open_file import open_file
 from geekai_video_mcp.cli.output import (
     FAILED,
-    INTERRUPTED,
     NO_TERMINAL_WIDTH,
     OK,
     UNKNOWN_OUTCOME,
     json_line,
-    notice_width,
     print_line,
     print_notice,
 )
 from geekai_video_mcp.cli.report import plain_unlimited
-from geekai_video_mcp.cli.table import key_value_lines, wrap_text
+from geekai_video_mcp.cli.table import key_value_lines
 from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.statuses import Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tasks import Media
 from geekai_video_mcp.domain.tenants import tasks_command
+from geekai_video_mcp.early_interrupt import INTERRUPTED, NOTHING_SENT
 from geekai_video_mcp.errors import MAYBE_CHARGED, NOT_CHARGED, GeekAIVideoError
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from geekai_video_mcp.server.views import TaskReport
 
 NOUNS = {Media.VIDEO: "Video", Media.IMAGE: "Picture", Media.FILM: "Film"}
-_HARD_SPACE = "\N{NO-BREAK SPACE}"
-NOTHING_SENT = f"Stopped. Nothing was sent. {NOT_CHARGED}"
 
 
 class Outcome(NamedTuple):
@@ -73,15 +71,16 @@ def print_warnings(warnings: Iterable[str]) -> None:
     from geekai_video_mcp.server.views.text import warning_sentences
 
     for sentence in warning_sentences(warnings):
-        print_wrapped(plain_unlimited(sentence))
+        print_wrapped(plain_unlimited(for_person(sentence)))
 
 
 def print_error(error: GeekAIVideoError, *, as_json: bool) -> int:
     """Print an error, also as the one JSON object; returns the exit status."""
     code = getattr(error, "code", None) or "refused"
+    message = for_person(error.message)
     if as_json:
-        print_line(json_line({"error": {"code": code, "message": error.message}}))
-    print_wrapped(plain_unlimited(error.message))
+        print_line(json_line({"error": {"code": code, "message": message}}))
+    print_wrapped(plain_unlimited(message))
     return UNKNOWN_OUTCOME if error.money == MAYBE_CHARGED else FAILED
 
 
@@ -125,7 +124,7 @@ def _facts(report: "TaskReport") -> Iterator[tuple[str, str]]:
     if report.sheet:
         yield "sheet", plain_unlimited(report.sheet)
     if task.file_error:
-        yield "problem", plain_unlimited(task.file_error)
+        yield "problem", plain_unlimited(for_person(task.file_error))
     if task.media is not Media.FILM:
         yield "model", plain_unlimited(task.model)
     yield "price", _price_text(report)
@@ -154,12 +153,12 @@ def describe_unfinished(report: "TaskReport", *, stopped: bool) -> list[str]:
     if task.status in {Status.UNKNOWN, Status.SUBMITTING}:
         return _describe_unknown(report)
     if report.failed:
-        reason = plain_unlimited(failure_message(report))
-        return [f"{noun} {name} was not made.", *_wrapped(reason)]
+        reason = plain_unlimited(for_person(failure_message(report)))
+        return [f"{noun} {name} was not made.", *wrap_notice(reason)]
     if task.settled:
         return _describe_link(report)
     sentence = f"{noun} {name} {_state_sentence(report, stopped=stopped)}"
-    return [*_wrapped(sentence), *_way_back(report)]
+    return [*wrap_notice(sentence), *_way_back(report)]
 
 
 def _state_sentence(report: "TaskReport", *, stopped: bool) -> str:
@@ -201,7 +200,7 @@ def _describe_unknown(report: "TaskReport") -> list[str]:
     task = report.task
     money = NOT_CHARGED if report.sandbox else MAYBE_CHARGED
     return [
-        *_wrapped(
+        *wrap_notice(
             f"The outcome of task {short_id(task.id)} is unknown: no usable answer came. {money}"
         ),
         "It is not sent again by itself. Look in GeekAI's console for it, and decide:",
@@ -215,7 +214,7 @@ def _describe_link(report: "TaskReport") -> list[str]:
     task = report.task
     lines = [
         f"{NOUNS[task.media]} {short_id(task.id)} is finished. Its file is not on this machine.",
-        *_wrapped(plain_unlimited(task.file_error or "No reason is known.")),
+        *wrap_notice(plain_unlimited(for_person(task.file_error or "No reason is known."))),
     ]
     if report.offered_link:
         lines.append(f"Its link: {report.offered_link}")
@@ -224,12 +223,5 @@ def _describe_link(report: "TaskReport") -> list[str]:
 
 def print_wrapped(text: str) -> None:
     """Print a text of sentences on stderr, which tears no word at a terminal."""
-    for line in _wrapped(text):
+    for line in wrap_notice(text):
         print_notice(line)
-
-
-def _wrapped(text: str) -> list[str]:
-    """*text* in lines of the terminal; what it says about money stays in one of them."""
-    for sentence in (NOT_CHARGED, MAYBE_CHARGED):
-        text = text.replace(sentence, sentence.replace(" ", _HARD_SPACE))
-    return [line.replace(_HARD_SPACE, " ") for line in wrap_text(text, notice_width())]

@@ -16,8 +16,6 @@ NOT_USABLE: Final = 2
 """The command line or the settings are invalid; the same as argparse's."""
 UNKNOWN_OUTCOME: Final = 3
 """Whether GeekAI took the request, and charges it, is not known."""
-INTERRUPTED: Final = 130
-"""After Ctrl-C, by the convention of shells; and after Ctrl-D where a question is asked."""
 BROKEN_PIPE: Final = 141
 """Exit status when the reader of the output has closed it, by the convention of shells."""
 

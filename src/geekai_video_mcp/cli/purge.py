@@ -15,6 +15,7 @@ from geekai_video_mcp.domain.purging import Stays, find_reason_to_stay
 from geekai_video_mcp.domain.service_names import is_sandbox
 from geekai_video_mcp.domain.storage import Deleted
 from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tenants import LOCAL_TENANT
 from geekai_video_mcp.domain.wording import join_words
 from geekai_video_mcp.errors import StorageUnavailable, describe_os_error
 from geekai_video_mcp.ledger import Ledger
@@ -58,16 +59,17 @@ async def find_tasks(settings: "Settings", before: float) -> Found:
 def describe_found(found: Found, tenant: str) -> list[str]:
     """What is going to be deleted, and what is not."""
     tasks = found.going
+    whose = "" if tenant == LOCAL_TENANT else f" of {tenant}"
     stay = [f"{count} {reason}" for reason, count in found.staying.items()]
     lines = [f"These stay: {join_words(stay, 'and')}."] if stay else []
     if not tasks:
-        return [f"Nothing of {tenant} can be deleted.", *lines]
+        return [f"Nothing{whose} can be deleted.", *lines]
     files = [task for task in tasks if task.file_path]
     size = sum(task.file_bytes or 0 for task in files) / 1e6
     oldest, newest = tasks[-1].created_at, tasks[0].created_at
     return [
         (
-            f"{_counted(len(tasks), 'task')} of {tenant} will be deleted for good: records, prompts"
+            f"{_counted(len(tasks), 'task')}{whose} will be deleted for good: records, prompts"
             f" and {_counted(len(files), 'file')} ({size:,.1f} MB) with the pictures and the JSON"
             " file beside each."
         ),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import cast
 
+from geekai_video_mcp.cli.for_people import for_person
 from geekai_video_mcp.cli.table import GAP, key_value_lines, wrap_text
 from geekai_video_mcp.domain.catalogue import format_cny
 from geekai_video_mcp.domain.films import part_texts
@@ -119,7 +120,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
     facts: list[tuple[str, object]] = [
         ("status", task.status.value),
         ("error", task.error_code),
-        ("reason", task.error_message),
+        ("reason", for_person(task.error_message or "")),
         ("model", task.model),
         ("tenant", "" if task.tenant == LOCAL_TENANT else task.tenant),
         ("service", task.account.replace("#", ", key ")),
@@ -138,7 +139,7 @@ def _task_facts(task: Task) -> list[tuple[str, str]]:
         ("measured", ", ".join([*_length(task), *picture_and_sound(task)])),
         ("bytes", task.file_bytes and f"{task.file_bytes:,}"),
         ("sha256", task.file_sha256),
-        ("download", task.file_error),
+        ("download", for_person(task.file_error or "")),
         ("duration", result and result.duration and f"{result.duration:g} s"),
         ("link", result and result.url),
         ("prompt used", result and result.revised_prompt),

@@ -16,7 +16,6 @@ from geekai_video_mcp.cli.following import follow_task, show_task
 from geekai_video_mcp.cli.interruption import Interruption, interruptible
 from geekai_video_mcp.cli.live import Display, show_live
 from geekai_video_mcp.cli.outcome import (
-    NOTHING_SENT,
     Outcome,
     print_error,
     print_outcome,
@@ -24,7 +23,6 @@ from geekai_video_mcp.cli.outcome import (
     print_wrapped,
 )
 from geekai_video_mcp.cli.output import (
-    INTERRUPTED,
     OK,
     json_line,
     notice_width,
@@ -42,6 +40,7 @@ from geekai_video_mcp.cli.plan import (
 from geekai_video_mcp.domain.statuses import UNSENT, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.domain.tenants import tasks_command
+from geekai_video_mcp.early_interrupt import INTERRUPTED, NOTHING_SENT
 from geekai_video_mcp.engine.drain import DRAIN_TIMEOUT
 from geekai_video_mcp.errors import (
     NOT_CHARGED,

@@ -3,7 +3,8 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
+from geekai_video_mcp.cli.for_people import for_person, print_for_person
+from geekai_video_mcp.cli.output import FAILED, OK, print_line
 from geekai_video_mcp.cli.report import format_time, plain_unlimited
 from geekai_video_mcp.cli.table import GAP, wrap_text
 from geekai_video_mcp.domain.result_file import has_no_link
@@ -69,7 +70,7 @@ async def resolve_task(settings: "Settings", task: Task, arguments: argparse.Nam
         try:
             return await _apply_decision(app.resolver, task, arguments)
         except GeekAIVideoError as exc:
-            print_notice(exc.message)
+            print_for_person(exc.message)
             return FAILED
 
 
@@ -94,7 +95,6 @@ def _print_outcome(task: Task, verb: str) -> int:
         print_line("A server running with the same settings will download it. Check its status:")
         print_line(f"{GAP}{tasks_command(task.tenant)} show {short_id(task.id)}")
         return OK
-    print_line(
-        f"{task.status.value}: {plain_unlimited(task.error_message or 'no reason was given')}"
-    )
+    reason = for_person(task.error_message or "no reason was given")
+    print_line(f"{task.status.value}: {plain_unlimited(reason)}")
     return FAILED

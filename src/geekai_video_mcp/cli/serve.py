@@ -16,6 +16,7 @@ from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import NOT_USABLE, OK, print_notice
 from geekai_video_mcp.cli.start import load_settings, resume_gc
+from geekai_video_mcp.early_interrupt import leave_interrupts_to_python
 
 if TYPE_CHECKING:
     from geekai_video_mcp.app import App, AppFactory
@@ -60,7 +61,7 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
         help="with GEEKAI_DATABASE_URL, serve SSE as well: each client's requests then have to"
         " reach the same server every time",
     )
-    parser.set_defaults(run=_run)
+    parser.set_defaults(run=_run, receives_interrupts=True)
     return parser
 
 
@@ -91,6 +92,8 @@ def _run(arguments: argparse.Namespace) -> int:
         anyio.run(shutdown.run_until_signal, serve)
         return OK
     from geekai_video_mcp.cli.http import prepare_http
+
+    leave_interrupts_to_python()
     from geekai_video_mcp.server.http import serve_http
 
     app, listener, operations = prepare_http(arguments, settings)

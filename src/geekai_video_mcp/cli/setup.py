@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.output import (
     FAILED,
-    INTERRUPTED,
     NOT_USABLE,
     OK,
     prepare_output,
@@ -21,6 +20,7 @@ from geekai_video_mcp.cli.output import (
     print_notice,
 )
 from geekai_video_mcp.cli.start import resume_gc
+from geekai_video_mcp.early_interrupt import INTERRUPTED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from geekai_video_mcp.cli.key_check import KeyCheck
-from geekai_video_mcp.cli.output import FAILED, INTERRUPTED, OK, print_line, print_notice
+from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.setup_values import (
     CLEAR,
     Draft,
@@ -20,6 +20,7 @@ from geekai_video_mcp.cli.setup_values import (
 from geekai_video_mcp.config import write_settings
 from geekai_video_mcp.config.keys import mask_key
 from geekai_video_mcp.config.names import BASE_URL, KEY, KEY_FILE
+from geekai_video_mcp.early_interrupt import INTERRUPTED
 from geekai_video_mcp.errors import ConfigError, HostError
 
 MAX_WIDTH: Final = 80

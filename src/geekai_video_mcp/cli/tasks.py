@@ -228,7 +228,9 @@ def run_tasks(arguments: argparse.Namespace) -> int:
         status: int = arguments.handler(arguments, settings)
     except GeekAIVideoError as exc:
         sys.stdout.flush()  # so that earlier output appears before the error
-        print_notice(exc.message)
+        from geekai_video_mcp.cli.for_people import print_for_person
+
+        print_for_person(exc.message)
         return NOT_USABLE if isinstance(exc, ConfigError) else FAILED
     return status
 

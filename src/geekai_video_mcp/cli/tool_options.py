@@ -6,10 +6,14 @@ the tool speak to a model. A test holds the two together.
 """
 
 import argparse
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
+from geekai_video_mcp.domain.media_refs import RefKind, ref_kind
+from geekai_video_mcp.errors import RequestRefused
+from geekai_video_mcp.quoting import quote
 from geekai_video_mcp.server.arguments import Arguments
 from geekai_video_mcp.server.schema import compact_schema
 
@@ -18,7 +22,7 @@ Model = type[Arguments]
 PICTURE_FORMS: Final = (
     "a file, an https URL, or task:ID of a picture or video (its last frame; task:ID@2.5: at 2.5 s)"
 )
-HELP: Final[Mapping[str, str]] = {
+VIDEO_HELP: Final[Mapping[str, str]] = {
     "model": "id or usual name, such as kling-video-v2-6 or 'Kling 2.6' (default:"
     " GEEKAI_DEFAULT_MODEL, or the free model)",
     "duration": "seconds, as the model has them; often 5 or 10",
@@ -26,7 +30,10 @@ HELP: Final[Mapping[str, str]] = {
     "aspect_ratio": "such as 16:9 or 9:16 (vertical)",
     "size": "such as 1080x1920, instead of --aspect-ratio and --resolution",
     "with_audio": "also make sound and speech",
+    "image": f"first frame: {PICTURE_FORMS}",
     "image_tail": "last frame, named like --image",
+    "images": "picture of a person, thing or style that stays the same, named like --image; repeat"
+    " for more",
     "video": "task:ID or https URL of a video to extend or edit",
     "audio": "https URL of sound that the video should follow; repeat for more",
     "negative_prompt": "what should not appear",
@@ -40,13 +47,23 @@ HELP: Final[Mapping[str, str]] = {
     ' {"horizontal": -5}}}\' for Kling',
     "retries": "0 to 10 attempts more by GeekAI; each may be charged",
     "idempotency_key": "your own name for it; used again, it returns the same task",
+}
+"""What people read about each argument of a video."""
+IMAGE_HELP: Final[Mapping[str, str]] = {
+    **VIDEO_HELP,
+    "model": "id, as GeekAI names its picture models (default: the free model)",
+    "image": f"picture to change: {PICTURE_FORMS}",
+    "images": "picture to work from, named like --image; repeat for more",
+    "size": "such as 1080x1920, instead of --aspect-ratio",
+    "quality": "as the model names it",
+    "extra_body": "settings of single models",
     "strength": "0 to 1: how much of --image may change",
     "style_preset": "as the model names it",
     "output_format": "png, jpeg or webp",
     "mask": "picture that marks what to change, named like --image",
     "background": "transparent or opaque",
 }
-"""What people read about each argument that means the same in both tools."""
+"""The same of a picture."""
 METAVARS: Final[Mapping[str, str]] = {
     "duration": "SECONDS",
     "extra_body": "JSON",
@@ -64,6 +81,10 @@ METAVARS: Final[Mapping[str, str]] = {
 FILES: Final = frozenset({"image", "image_tail", "images", "mask"})
 """The arguments whose value may be a file."""
 
+_PICTURE_NAME: Final = re.compile(
+    r"\.(?:png|jpe?g|webp|gif|bmp|heic|heif|avif|tiff?)$", re.IGNORECASE
+)
+
 
 class NamedFiles(NamedTuple):
     """Arguments with the files that a person named, and the folders of those."""
@@ -73,17 +94,18 @@ class NamedFiles(NamedTuple):
 
 
 def add_tool_options(
-    parser: argparse.ArgumentParser, model: Model, *, without: Collection[str], **help_texts: str
+    parser: argparse.ArgumentParser,
+    model: Model,
+    *,
+    without: Collection[str],
+    help_texts: Mapping[str, str],
 ) -> None:
-    """Add an option for each argument of *model* but *without*; its value is a text or a list.
-
-    *help_texts* are those in which one command differs from the others.
-    """
+    """Add an option for each argument of *model* but *without*; its value is a text or a list."""
     for name, schema in published_arguments(model).items():
         if name in without:
             continue
         flag = f"--{name.replace('_', '-')}"
-        text = (help_texts.get(name) or HELP[name]).replace("%", "%%")
+        text = help_texts[name].replace("%", "%%")
         if schema.get("type") == "boolean":
             parser.add_argument(
                 flag, action=argparse.BooleanOptionalAction, default=None, help=text
@@ -117,20 +139,35 @@ def find_files(arguments: Mapping[str, Any]) -> NamedFiles:
 
     A person may name any file, also by a path relative to the folder that they are in. A tool may
     read those of some folders alone, so the folders of these files are given to it as well.
+
+    Raises:
+        RequestRefused: there is no file of this name.
     """
     files = list[Path]()
 
-    def whole(value: object) -> object:
+    def whole(name: str, value: object) -> object:
         if isinstance(value, list):
-            return [whole(each) for each in cast("list[object]", value)]
+            return [whole(name, each) for each in cast("list[object]", value)]
         path = _existing_file(value) if isinstance(value, str) else None
-        if path is None:
-            return value
-        files.append(path)
-        return str(path)
+        if path is not None:
+            files.append(path)
+            return str(path)
+        if isinstance(value, str) and _is_meant_as_file(value):
+            flag = f"--{name.replace('_', '-')}"
+            problem = f"{flag}: there is no file {quote(value)}"
+            raise RequestRefused(problem, code="no_file", remedy="")
+        return value
 
-    found = {name: whole(value) if name in FILES else value for name, value in arguments.items()}
+    found = {
+        name: whole(name, value) if name in FILES else value for name, value in arguments.items()
+    }
     return NamedFiles(found, list(dict.fromkeys(file.parent for file in files)))
+
+
+def _is_meant_as_file(text: str) -> bool:
+    """Whether a person can have meant nothing but a file."""
+    kind = ref_kind(text)
+    return kind is RefKind.FILE or (kind is None and _PICTURE_NAME.search(text) is not None)
 
 
 def _existing_file(text: str) -> Path | None:

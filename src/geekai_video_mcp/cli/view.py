@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from geekai_video_mcp.cli.for_people import print_for_person
 from geekai_video_mcp.cli.help import examples
 from geekai_video_mcp.cli.open_file import open_file
 from geekai_video_mcp.cli.outcome import print_wrapped
@@ -15,7 +16,7 @@ from geekai_video_mcp.cli.output import FAILED, NOT_USABLE, OK, print_line, prin
 from geekai_video_mcp.cli.report import plain_unlimited
 from geekai_video_mcp.cli.request import run_in_loop
 from geekai_video_mcp.cli.tasks import add_tenant_option, run_tasks
-from geekai_video_mcp.domain.statuses import FileStatus
+from geekai_video_mcp.domain.statuses import FileStatus, Status
 from geekai_video_mcp.domain.task_ids import short_id
 from geekai_video_mcp.errors import InvalidDecision, RequestRefused, describe_os_error
 from geekai_video_mcp.server.arguments.view_video import MAX_TIMES, ViewVideo
@@ -74,7 +75,7 @@ def _view_tasks(arguments: argparse.Namespace, settings: "Settings") -> int:
             {"task_id": arguments.ids, "view": arguments.view, "at": arguments.at}
         )
     except RequestRefused as exc:
-        print_notice(exc.message)
+        print_for_person(exc.message)
         return NOT_USABLE
     rendered, tasks = run_in_loop(partial(_render, args, settings))
     path = _write_picture(rendered, arguments.output)
@@ -114,7 +115,8 @@ async def _find_stored(app: "App", task_id: str) -> "Task":
     """The task with the path of its file on this machine."""
     task = await app.engine.find_local(task_id)
     if task.file_status is not FileStatus.STORED:
-        state = task.status.value if not task.settled else "finished without a file here"
+        finished = task.status is Status.SUCCEED
+        state = "finished without a file here" if finished else task.status.value
         msg = f"Task {short_id(task.id)} is {state}, so there is nothing to look at"
         raise InvalidDecision(msg)
     return await app.engine.locate_file(task, wait_seconds=FILE_WAIT_SECONDS)

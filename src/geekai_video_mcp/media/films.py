@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol, cast
 
@@ -65,7 +64,9 @@ class JoinRequest:
     parts: Sequence[JoinPart]
     output_dir: Path
     stem: str
-    """The name of the file without its extension. Two requests of one stem are one film."""
+    """The name of the file without its extension."""
+    task_id: str
+    """The film's. What a killed attempt has left is found by it, at the next one and by a purge."""
     audio: str | None = None
     """Path of a file of sound, or of a video with sound, in place of the parts' own sound."""
 
@@ -123,9 +124,7 @@ async def join_files(
 async def _join_into_part(
     request: JoinRequest, run_worker: RunLongWorker, report: Report | None
 ) -> JoinedFilm:
-    # The same name at every attempt: what a killed one has left is found and removed.
-    key = sha256(request.stem.encode()).hexdigest()[:32]
-    part = await to_thread.run_sync(create_part, request.output_dir, key, Media.VIDEO)
+    part = await to_thread.run_sync(create_part, request.output_dir, request.task_id, Media.VIDEO)
     try:
         await to_thread.run_sync(_check_room, request)
         film = await _run_join(request, part, run_worker, report)
