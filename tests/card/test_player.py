@@ -5,195 +5,21 @@
 
 import json
 import re
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
-import anyio
 import pytest
-from mcp import Client
-from mcp.client.extension import advertise
-from mcp.client.stdio import StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared._httpx_utils import create_mcp_http_client
-from mcp_types import TextResourceContents
 
-from geekai_video_mcp.server.card import CARD_URI
-from support.missing import skip_test
-from support.process import MODULE, SERVE, SMALL, environment, http_server, run_cli
+from card.shown import AXE, shown_card
+from support.process import SMALL
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Frame, Page
+    from playwright.async_api import Browser
 
-HERE: Final = Path(__file__).parent
-HOST: Final = HERE / "node_modules" / "host.bundle.js"
-AXE: Final = HERE / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM: Final = Path("/usr/bin/chromium")
-SHOTS: Final = HERE / "node_modules" / "shots"
-APPS: Final = {"mimeTypes": ["text/html;profile=mcp-app"]}
-PAGE: Final = """<!doctype html><html lang=en><title>host</title><body style="margin:8px">
-<iframe title=card sandbox="allow-scripts" style="width:420px;height:100px;border:0"></iframe>"""
-EVERYTHING: Final = {
-    "openLinks": {},
-    "downloadFile": {},
-    "serverTools": {},
-    "serverResources": {},
-    "message": {"text": {}},
-}
-LARGE: Final = {"size": "1920x1080", "duration": 10}
+LARGE: Final = {"size": "640x360", "duration": 6}
 """Arguments of a video that comes in more than one part."""
-POLICIES: Final = {
-    # Of the specification 2026-01-26, for a resource that declares nothing.
-    "default": "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self'"
-    " 'unsafe-inline'; img-src 'self' data:; media-src 'self' data:; connect-src 'none'",
-    # Of a host that plays blobs alone.
-    "blobs": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
-    " img-src data:; media-src blob:; connect-src 'none'",
-    # As the MCP Inspector's: no media at all.
-    "strict": "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline';"
-    " img-src 'none'; media-src 'none'; connect-src 'none'",
-}
-
-
-@dataclass
-class Card:
-    """A card in its host, and the server behind it."""
-
-    page: "Page"
-    frame: "Frame"
-    client: Client
-    calls: list[str]
-    violations: list[str]
-
-    async def text(self, part: str) -> str:
-        return await self.frame.inner_text(f"#{part}")
-
-    async def wait(self, condition: str) -> None:
-        """Wait until *condition*, an expression in the card, is true."""
-        # Not playwright's own wait: it evaluates a string, which the card's policy refuses.
-        with anyio.fail_after(15):
-            while not await self.frame.evaluate(condition):
-                await self.page.wait_for_timeout(50)
-
-    async def send(self, tool: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
-        """Call a tool as the model does, and show the card what goes in and comes out."""
-        await self.page.evaluate("a => bridge.sendToolInput({arguments: a})", arguments)
-        result = as_json(await self.client.call_tool(tool, arguments))
-        await self.page.evaluate("r => bridge.sendToolResult(r)", result)
-        return result["structuredContent"]
-
-    async def requests(self, kind: str, *, at_least: int = 1) -> list[dict[str, Any]]:
-        """What the card has asked its host for; waits until it has."""
-        with anyio.fail_after(15):
-            while True:
-                log: list[tuple[str, dict[str, Any]]] = await self.page.evaluate("log")
-                found = [params for each, params in log if each == kind]
-                if len(found) >= at_least:
-                    return found
-                await self.page.wait_for_timeout(50)
-
-    async def shoot(self, name: str) -> None:
-        SHOTS.mkdir(exist_ok=True)
-        await self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
-
-
-def as_json(result: Any) -> Any:  # noqa: ANN401 - JSON
-    return json.loads(result.model_dump_json(by_alias=True, exclude_none=True))
-
-
-@pytest.fixture
-async def browser(pytestconfig: pytest.Config) -> AsyncGenerator["Browser"]:
-    try:
-        playwright_api = import_module("playwright.async_api")
-    except ImportError:
-        _skip_or_fail(pytestconfig, "playwright is not installed")
-    for needed in (HOST, AXE, CHROMIUM):
-        if not needed.exists():
-            _skip_or_fail(pytestconfig, f"there is no {needed.name}")
-    async with playwright_api.async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--mute-audio",
-                # A hosted server is on the public network; the one of these tests is on loopback.
-                "--disable-features=LocalNetworkAccessChecks",
-            ],
-        )
-        yield browser
-        await browser.close()
-
-
-def _skip_or_fail(config: pytest.Config, reason: str) -> NoReturn:
-    if config.getoption("--every-card", default=False):
-        pytest.fail(reason)
-    skip_test(f"{reason}; see `make card`")
-
-
-@asynccontextmanager
-async def shown_card(
-    browser: "Browser",
-    folder: Path,
-    *,
-    policy: str = "default",
-    context: dict[str, Any] | None = None,
-    capabilities: dict[str, Any] | None = None,
-    reduced_motion: bool = False,
-    hosted: bool = False,
-) -> AsyncGenerator[Card]:
-    """A card of a new server in a new page."""
-    parameters = StdioServerParameters(command=MODULE[0], args=MODULE[1:], env=environment(folder))
-    apps = [advertise("io.modelcontextprotocol/ui", APPS)]
-    async with AsyncExitStack() as stack:
-        transport = stdio_client(parameters)
-        if hosted:
-            _, token, _ = await run_cli(folder, "tokens", "add", "alice", "--raw")
-            origin = await stack.enter_async_context(http_server(folder, *SERVE))
-            headers = {"Authorization": f"Bearer {token.strip()}"}
-            http = await stack.enter_async_context(create_mcp_http_client(headers=headers))
-            transport = streamable_http_client(f"{origin}/mcp", http_client=http)
-        client = await stack.enter_async_context(Client(transport, extensions=apps))
-        calls, violations = list[str](), list[str]()
-
-        async def call_tool(name: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - JSON
-            calls.append(name)
-            return as_json(await client.call_tool(name, arguments))
-
-        async def read_resource(uri: str) -> Any:  # noqa: ANN401 - JSON
-            calls.append(uri)
-            return as_json(await client.read_resource(uri))
-
-        page = await browser.new_page(
-            viewport={"width": 440, "height": 640},
-            reduced_motion="reduce" if reduced_motion else "no-preference",
-            locale="en-US",
-        )
-        page.on("console", lambda each: each.type == "error" and violations.append(each.text))
-        page.on("pageerror", lambda each: violations.append(str(each)))
-        await page.expose_function("callTool", call_tool)
-        await page.expose_function("readResource", read_resource)
-        await page.route(
-            "http://host.test/",
-            lambda route: route.fulfill(body=PAGE, content_type="text/html"),
-        )
-        await page.goto("http://host.test/")
-        await page.add_script_tag(path=HOST)
-        (content,) = (await client.read_resource(CARD_URI)).contents
-        assert isinstance(content, TextResourceContents)
-        assert content.meta is not None
-        document, declared = content.text, content.meta["ui"].get("csp", {})
-        declares = declared.get("resourceDomains", []) if policy == "default" else []
-        domains = " ".join(["media-src", *declares])
-        csp = POLICIES[policy].replace("media-src", domains)
-        meta = f'<meta http-equiv="Content-Security-Policy" content="{csp}">'
-        html = document.replace('<meta charset="utf-8">', f'<meta charset="utf-8">{meta}')
-        capable = EVERYTHING if capabilities is None else capabilities
-        await page.evaluate("a => startHost(...a)", [html, capable, context or {}])
-        yield Card(page, page.frames[1], client, calls, violations)
-        await page.close()
+SLOW: Final = {"size": "1280x720", "duration": 10}
+"""Arguments of a video that takes some seconds to render."""
 
 
 @pytest.mark.parametrize("policy", ["default", "blobs"])
@@ -220,19 +46,20 @@ async def test_a_film_is_followed_until_it_is_there_and_then_played(
     assert "320×180" in facts
     assert "1 s" in facts
     assert 0.9 < length < 1.2
-    assert card.calls.count("get_video_task") >= 1
-    assert f"video://tasks/{task['task_id']}/video/0" in card.calls
+    asked, *parts = dict.fromkeys(card.calls)
+    assert asked == f"video://tasks/{task['task_id']}"
+    assert f"{asked}/video/0" in parts
     if policy == "default":
         assert not card.violations
 
 
 async def test_a_film_of_several_parts_is_put_together(browser: "Browser", tmp_path: Path) -> None:
     async with shown_card(browser, tmp_path) as card:
-        await card.send("generate_video", prompt="a storm over the sea", **LARGE)
+        await card.send("generate_video", prompt="a red fox in the snow", **LARGE)
         await card.wait("!document.getElementById('play').hidden")
         await card.frame.click("#play")
         await card.wait("document.getElementById('film').currentTime > 0")
-        await card.frame.evaluate("document.getElementById('film').currentTime = 9.5")
+        await card.frame.evaluate("document.getElementById('film').currentTime = 5.8")
         await card.wait("document.getElementById('film').ended")
 
     parts = [each for each in card.calls if "/video/" in each]
@@ -367,7 +194,7 @@ async def test_a_server_that_is_gone_is_said_and_asked_again_on_request(
 ) -> None:
     async with shown_card(browser, tmp_path) as card:
         await card.page.evaluate(
-            "() => { bridge.oncalltool = async () => { throw new Error('gone') } }"
+            "() => { bridge.onreadresource = async () => { throw new Error('gone') } }"
         )
         await card.page.clock.install()
         task = {"task_id": "0" * 32, "task_status": "running", "sandbox": False}
@@ -377,7 +204,7 @@ async def test_a_server_that_is_gone_is_said_and_asked_again_on_request(
         for _ in range(8):
             await card.page.clock.run_for(15_000)
         await card.wait("!document.getElementById('check').hidden")
-        note = await card.text("note")
+        note, time = await card.text("note"), await card.text("time")
         await card.shoot("lost")
         failed = {
             **task,
@@ -385,33 +212,102 @@ async def test_a_server_that_is_gone_is_said_and_asked_again_on_request(
             "error": {"code": "x", "message": "No. Nothing was charged."},
         }
         await card.page.evaluate(
-            "t => { bridge.oncalltool = async () => ({content: [], structuredContent: t}) }", failed
+            "t => { bridge.onreadresource = async () => ({contents: [{uri: '', text: t}]}) }",
+            json.dumps(failed),
         )
         await card.frame.click("#check")
         await card.wait("document.getElementById('status').textContent.startsWith('Failed')")
         status = await card.text("status")
         await card.shoot("failed")
 
-    assert note == "The server does not answer."
+    assert (note, time) == ("The server does not answer.", "")
     assert status == "Failed: No. Nothing was charged."
 
 
-async def test_a_picture_is_shown_and_a_read_of_a_running_task_does_not_poll(
+async def test_a_read_of_a_running_task_is_followed_to_its_end(
     browser: "Browser", tmp_path: Path
 ) -> None:
+    """Where a conversation is taken up again, there is no other card."""
     context = {"toolInfo": {"tool": {"name": "get_video_task", "inputSchema": {"type": "object"}}}}
     async with shown_card(browser, tmp_path, context=context) as card:
-        running = {"task_id": "0" * 32, "task_status": "running", "sandbox": True}
-        await card.page.evaluate(
-            "t => bridge.sendToolResult({content: [], structuredContent: t})", running
+        task = await card.client.call_tool("generate_video", {"prompt": "a red fox", **SMALL})
+        await card.page.evaluate("bridge.sendToolInput({arguments: {task_id: 'abcdef12'}})")
+        await card.give(task)
+        title, bar = await card.text("prompt"), await card.frame.is_visible("#bar")
+        await card.wait("document.getElementById('cover').naturalWidth > 0")
+
+    assert title.startswith("a red fox · preview video task")
+    assert bar
+
+
+async def test_what_the_card_has_seen_is_still_new_to_the_model(
+    browser: "Browser", tmp_path: Path
+) -> None:
+    async with shown_card(browser, tmp_path) as card:
+        quick = await card.send("generate_video", prompt="a fox", **SMALL)
+        await card.wait("document.getElementById('status').textContent === 'Ready'")
+        slow = await card.client.call_tool("generate_video", {"prompt": "a hare", **SLOW})
+        assert slow.structured_content is not None
+        ids = f"{quick['task_id']} {slow.structured_content['task_id']}"
+        waited = await card.client.call_tool(
+            "get_video_task", {"task_id": ids, "until": "any", "wait_seconds": 30}
         )
-        await card.wait("document.getElementById('status').textContent === 'Being made'")
-        shown = await card.text("time"), await card.frame.is_visible("#bar")
+
+    assert waited.structured_content is not None
+    statuses = [each["task_status"] for each in waited.structured_content["tasks"]]
+    assert statuses[0] == "succeed"
+    assert statuses[1] != "succeed"
+
+
+async def test_a_read_that_fails_is_repeated(browser: "Browser", tmp_path: Path) -> None:
+    async with shown_card(browser, tmp_path) as card:
+        await card.page.evaluate(
+            """() => {
+                let failed = false;
+                bridge.onreadresource = async ({uri}) => {
+                    if (failed) return window.readResource(uri);
+                    failed = true;
+                    return {contents: [{uri, text: '{}'}]};
+                };
+            }"""
+        )
+        await card.send("generate_video", prompt="a fox", **SMALL)
+        await card.wait("document.getElementById('status').textContent === 'Ready'")
+        note = await card.text("note")
+
+    assert note == ""
+
+
+async def test_a_picture_is_shown_in_its_shape(browser: "Browser", tmp_path: Path) -> None:
+    async with shown_card(browser, tmp_path) as card:
         await card.send("generate_image", prompt="a fox")
         await card.wait("document.getElementById('cover').naturalWidth > 0")
+        shape = await card.frame.evaluate(
+            "(({width, height}) => width / height)"
+            "(document.getElementById('cover').getBoundingClientRect())"
+        )
         frame = await card.text("frame")
         await card.shoot("picture")
 
-    assert shown == ("", False)
+    assert shape == pytest.approx(1, abs=0.01)
     assert frame == "Use as first frame"
-    assert "get_video_task" not in card.calls
+
+
+@pytest.mark.parametrize("size", ["180x320", "320x180"])
+async def test_a_film_fits_a_narrow_and_a_wide_card(
+    browser: "Browser", tmp_path: Path, size: str
+) -> None:
+    long = "a red fox in the snow " * 20
+    async with shown_card(browser, tmp_path) as card:
+        await card.page.evaluate("document.querySelector('iframe').style.width = '320px'")
+        await card.send("generate_video", prompt=long, **{**SMALL, "size": size})
+        await card.wait("document.getElementById('cover').naturalWidth > 0")
+        await card.shoot(f"narrow-{size}")
+        over = await card.frame.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        await card.page.evaluate("document.querySelector('iframe').style.width = '1200px'")
+        height = await card.frame.evaluate("document.getElementById('stage').offsetHeight")
+
+    assert over <= 0
+    assert height <= 420

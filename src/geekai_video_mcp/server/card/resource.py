@@ -39,9 +39,9 @@ def card_extension() -> Apps:
 
 
 def _read_document() -> str:
-    """The card without the indentation of its source, which every host would hold in memory."""
+    """The card without the comments and indentation that every host would hold in memory."""
     source = Path(__file__).with_name("card.html").read_text("utf-8")
-    return re.sub(r"\n\s+", "\n", source)
+    return re.sub(r"\n\s+", "\n", re.sub(r"\s+// .*", "", source))
 
 
 async def bind_card(
