@@ -34,8 +34,10 @@ def temporary() -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start(temporary: Path, code: str) -> "subprocess.Popen[str]":
+def start(temporary: Path | None, code: str) -> "subprocess.Popen[str]":
     environment = {**os.environ, "TMPDIR": str(temporary)}
+    if temporary is None:
+        del environment["TMPDIR"]
     environment.pop(postgres.VARIABLE, None)
     return subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-P", str(SCRIPT), sys.executable, "-c", code],
@@ -65,6 +67,20 @@ def test_the_status_of_the_command_is_the_status_of_all(temporary: Path) -> None
     assert re.search(r"postgresql://postgres:\w+@127\.0\.0\.1:\d+/postgres", out)
     assert list(temporary.iterdir()) == []
     assert servers_in(temporary) == []
+
+
+def test_temporary_files_are_in_memory_and_end_with_the_command() -> None:
+    code = "import os, tempfile; print(tempfile.mkdtemp(), os.environ.get('TMPDIR'), flush=True)"
+    process = start(None, f"{code}; raise SystemExit(3)")
+    out, _ = process.communicate(timeout=50)
+
+    assert process.returncode == 3
+    made, folder = map(Path, out.split())
+    if folder.parent != postgres.MEMORY:
+        shutil.rmtree(made)
+        skip_test("there is not enough memory for files")
+    assert made.parent == folder
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(

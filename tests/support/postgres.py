@@ -4,6 +4,8 @@
 `TEST_DATABASE_URL`; without the packages it says so, and runs the command all the same. Root
 starts the cluster as the user `postgres`, since `initdb` refuses root. If the variable is set
 already, that server is used, by a user who may create databases.
+
+The command's temporary files are in memory if there is room, unless TMPDIR says where they go.
 """
 
 import asyncio
@@ -18,7 +20,13 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Coroutine, Generator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import (
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -36,7 +44,7 @@ USER: Final = "postgres"
 START_SECONDS: Final = 30.0
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the files in it get a folder with a name of its own
 MEMORY_BYTES: Final = 4 * 2**30
-"""What has to be free there for the tests' own cluster."""
+"""What has to be free there for the tests' own cluster and their temporary files."""
 END_SECONDS: Final = 20.0
 """Seconds that an interrupted command has to end its own processes."""
 
@@ -258,28 +266,45 @@ async def open_transaction(url: str) -> AsyncGenerator[None]:
 
 def main(command: list[str]) -> int:
     """Run *command* with a cluster, if there can be one; returns its exit status."""
-    if VARIABLE in os.environ:
-        return _run_to_end(command, os.environ)
-    if find_binaries() is None:
-        sys.stderr.write("note: there is no initdb here (Debian's package is postgresql)\n")
-        return _run_to_end(command, os.environ)
     for each in _SIGNALS:
         signal.signal(each, _end_once)
-    with suppress(KeyboardInterrupt), running_cluster(parent=_find_memory()) as cluster:
-        return _run_to_end(command, {**os.environ, VARIABLE: cluster.url})
+    environment = dict(os.environ)
+    with suppress(KeyboardInterrupt), ExitStack() as until_its_end:
+        memory = _find_memory()
+        if memory is not None:
+            environment["TMPDIR"] = until_its_end.enter_context(_temporary_files(memory))
+        if VARIABLE in environment:
+            pass
+        elif find_binaries() is None:
+            sys.stderr.write("note: there is no initdb here (Debian's package is postgresql)\n")
+        else:
+            cluster = until_its_end.enter_context(running_cluster(parent=memory))
+            environment[VARIABLE] = cluster.url
+        return _run_to_end(command, environment)
     return 128 + signal.SIGINT
 
 
 def _find_memory() -> Path | None:
-    """A folder in memory, if there is room: every test makes a database, and deletes it again.
+    """A folder in memory, if there is room, and if TMPDIR does not say where files go.
 
-    That is a checkpoint of the whole cluster each, and on a disk that others use as well some
-    commit would wait for many of them. Not if TMPDIR says where temporary files go.
+    A test's ledger waits for the disk at each change, and a test's database is a checkpoint of
+    the whole cluster when it is made and when it is deleted.
     """
     if "TMPDIR" in os.environ:
         return None
     roomy = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
     return MEMORY if roomy else None
+
+
+@contextmanager
+def _temporary_files(parent: Path) -> Generator[str]:
+    """A folder for temporary files, also those of other users, while the block lasts."""
+    folder = Path(tempfile.mkdtemp(prefix="tests-", dir=parent))
+    try:
+        folder.chmod(0o1777)
+        yield str(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
