@@ -58,10 +58,10 @@ async def test_a_change_that_another_cluster_recorded_is_not_reported_again(
     )
 
     restored = await Ledger.open_database(database_url, tmp_path)
-    before = await restored.last_event_id()
+    cursor = await restored.event_cursor()
     for _ in range(60):
         await connection.execute("SELECT pg_current_xact_id()")
-    reported = await restored.events_after(after=before)
+    reported = await restored.events_after(cursor)
     await restored.close()
     await connection.close()
 
