@@ -13,9 +13,10 @@ from pydantic import SecretStr
 from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.statuses import FileStatus
 from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.engine.local_files import RETRY_SECONDS
 from geekai_video_mcp.errors import FileElsewhere
 from support.clock import run_without_thread
-from support.fake_geekai import VIDEO, answer_with_estimate, box, file_reply
+from support.fake_geekai import VIDEO, always_answer, answer_with_estimate, box, file_reply
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
 from support.virtual_loop import VirtualTimeLoop
 from support.world import World, call, structured
@@ -132,6 +133,24 @@ async def test_what_a_link_gives_now_is_no_copy_of_another_file(
             await app.engine.locate_file(task, wait_seconds=20)
 
     assert not [path for path in second.output.rglob("*") if path.is_file()]
+
+
+async def test_what_could_not_be_fetched_is_tried_again_by_a_later_call(
+    machines: tuple[World, World],
+) -> None:
+    first, second = machines
+    task_id = await make_video(first)
+    first.service.on_file = always_answer(httpx.Response(404))
+    tried = list[int]()
+    async with second.app(sweep=False) as app:
+        task = await app.engine.get_local(task_id)
+        for pause in (0.0, 1.0, RETRY_SECONDS):
+            await anyio.sleep(pause)
+            with pytest.raises(FileElsewhere):
+                await app.engine.locate_file(task, wait_seconds=20)
+            tried.append(count_downloads(first))
+
+    assert tried[0] == tried[1] < tried[2]
 
 
 async def test_a_copy_is_deleted_with_the_file_that_it_is_of(
