@@ -135,6 +135,24 @@ async def test_what_a_link_gives_now_is_no_copy_of_another_file(
     assert not [path for path in second.output.rglob("*") if path.is_file()]
 
 
+async def test_a_link_that_has_expired_is_renewed_for_a_copy(
+    machines: tuple[World, World],
+) -> None:
+    first, second = machines
+    first.service.signed = True
+    task_id = await make_video(first)
+    stored = await read_task(first, task_id)
+
+    async def recorded_one_has_expired(request: httpx.Request) -> httpx.Response | None:
+        expired = stored.result is not None and str(request.url) == stored.result.url
+        return httpx.Response(403, text="expired") if expired else None
+
+    first.service.on_file = recorded_one_has_expired
+
+    assert (await locate(second, task_id)).read_bytes() == VIDEO
+    assert await read_task(first, task_id) == stored
+
+
 async def test_what_could_not_be_fetched_is_tried_again_by_a_later_call(
     machines: tuple[World, World],
 ) -> None:
