@@ -19,8 +19,10 @@ from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.postgres import (
+    connected,
     create_database,
     needs_postgres,
+    run_sql,
     running_cluster,
     wait_for_transactions,
     with_database,
@@ -29,14 +31,6 @@ from support.recorded import make_task
 
 pytestmark = needs_postgres
 SECRET_PART = re.compile(r"[0-9a-f]{32}")
-
-
-async def run_sql(database_url: str, *statements: str) -> list[Any]:
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
-    try:
-        return [await connection.fetch(each) for each in statements][-1]
-    finally:
-        await connection.close()
 
 
 def test_a_statement_keeps_its_meaning_and_loses_what_is_for_sqlites_planner() -> None:
@@ -53,19 +47,16 @@ async def test_every_statement_can_be_prepared(database_url: str, tmp_path: Path
     """By the database itself, which knows each table, column and type."""
     ledger = await Ledger.open_database(database_url, tmp_path)
     await ledger.close()
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
-    await connection.execute("SET search_path = geekai_video")
     statements = [
         value
         for name, value in vars(schema).items()
         if name.isupper() and not name.startswith("_") and " FROM " in str(value)
     ]
     statements += [schema.update(TASK_COLUMNS), schema.select_page((), before="a", since=1.0)]
-    try:
+    async with connected(database_url) as connection:
+        await connection.execute("SET search_path = geekai_video")
         for statement in statements:
             await connection.prepare(translate(statement).text)
-    finally:
-        await connection.close()
     assert len(statements) > 30
 
 
@@ -76,7 +67,7 @@ async def test_the_tables_have_the_columns_of_a_task(database_url: str, tmp_path
         database_url, "SELECT column_name FROM information_schema.columns WHERE table_name = 'task'"
     )
 
-    assert {row["column_name"] for row in rows} == set(TASK_COLUMNS)
+    assert {name for (name,) in rows} == set(TASK_COLUMNS)
 
 
 async def test_any_number_of_servers_may_create_the_tables_at_once(
@@ -139,7 +130,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database_url: str, tmp_p
         await Ledger.open_database(database_url, tmp_path)
     rows = await run_sql(database_url, "SELECT version FROM geekai_video.schema_version")
 
-    assert rows[0]["version"] == len(MIGRATIONS) + 1
+    assert rows == [(len(MIGRATIONS) + 1,)]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +221,7 @@ async def test_tables_of_an_older_version_are_upgraded_with_their_tasks(
     version = await run_sql(database_url, "SELECT version FROM geekai_video.schema_version")
 
     assert [each.id for each in found] == [task.id]
-    assert version[0]["version"] == len(MIGRATIONS) + 1
+    assert version == [(len(MIGRATIONS) + 1,)]
 
 
 async def test_the_tables_are_written_anew_for_longer_than_a_statement_may_take(

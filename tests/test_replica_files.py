@@ -12,12 +12,13 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tasks import Media, Task
 from geekai_video_mcp.engine.local_files import RETRY_SECONDS
 from geekai_video_mcp.errors import FileElsewhere
 from support.clock import run_without_thread
 from support.fake_geekai import VIDEO, always_answer, answer_with_estimate, box, file_reply
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
+from support.recorded import STORED_FILE, make_task
 from support.virtual_loop import VirtualTimeLoop
 from support.world import World, call, structured
 
@@ -115,6 +116,17 @@ async def test_callers_who_need_the_same_file_cause_one_download(
     assert len(set(found)) == 1
     assert count_downloads(first) == 2
     assert await read_task(first, task_id) == task
+
+
+async def test_a_film_is_where_it_was_joined_and_nothing_is_asked_for_it(
+    machines: tuple[World, World],
+) -> None:
+    _, second = machines
+    film = make_task(media=Media.FILM, **STORED_FILE)
+    async with second.app(sweep=False) as app:
+        with pytest.raises(FileElsewhere, match="on the server alone that joined it"):
+            await app.engine.locate_file(film, wait_seconds=20)
+    assert second.service.requests == []
 
 
 async def test_what_a_link_gives_now_is_no_copy_of_another_file(
