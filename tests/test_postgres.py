@@ -149,6 +149,15 @@ async def test_a_database_that_may_lose_what_was_paid_for_is_refused(
         await Ledger.open_database(database_url, tmp_path)
 
 
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_server_that_may_lose_what_was_paid_for_is_refused(
+    tmp_path: Path, setting: str
+) -> None:
+    refused = pytest.raises(ConfigError, match=f"has {setting} = off")
+    with running_cluster(**{setting: "off"}) as cluster, refused:
+        await Ledger.open_database(cluster.url, tmp_path)
+
+
 async def test_an_upgrade_while_this_server_runs_ends_its_requests_and_not_its_tasks(
     database_url: str, tmp_path: Path
 ) -> None:
