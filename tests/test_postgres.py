@@ -15,6 +15,7 @@ from geekai_video_mcp.errors import ConfigError, LedgerTooNew, StorageUnavailabl
 from geekai_video_mcp.ledger import Ledger, schema
 from geekai_video_mcp.ledger.conversion import TASK_COLUMNS
 from geekai_video_mcp.ledger.postgres import connection as connection_module
+from geekai_video_mcp.ledger.postgres.database import PostgresDatabase
 from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
@@ -202,6 +203,22 @@ async def test_an_event_that_commits_late_is_missed_by_nobody(
 
     assert before == []
     assert seen == ["late", task.id]
+
+
+async def test_what_is_read_together_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    database = await PostgresDatabase.open(database_url)
+    count = "SELECT count(*) AS tasks FROM task"
+    async with database.snapshot():
+        before = await database.select_one(count)
+        await ledger.add(make_task())
+        during = await database.select_one(count)
+    async with database.reading():
+        after = await database.select_one(count)
+    await database.close()
+    await ledger.close()
+
+    assert (before, during, after) == ({"tasks": 0}, {"tasks": 0}, {"tasks": 1})
 
 
 async def test_changes_of_several_tasks_are_one_transaction(
