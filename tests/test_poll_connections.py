@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import anyio
 import anyio.abc
-import pytest
 from anyio.abc import SocketAttribute
 from pydantic import SecretStr
 
@@ -21,11 +20,6 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
     len(_BODY),
     _BODY,
 )
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @dataclass

@@ -15,13 +15,16 @@ from geekai_video_mcp.errors import ConfigError, LedgerTooNew, StorageUnavailabl
 from geekai_video_mcp.ledger import Ledger, schema
 from geekai_video_mcp.ledger.conversion import TASK_COLUMNS
 from geekai_video_mcp.ledger.postgres import connection as connection_module
+from geekai_video_mcp.ledger.postgres.database import PostgresDatabase
 from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
 from support.postgres import (
+    connected,
     create_database,
     needs_postgres,
     open_transaction,
+    run_sql,
     running_cluster,
     with_database,
 )
@@ -33,14 +36,6 @@ INSERT_EVENT = """
     VALUES (1, $1, 'pending', 1, 'none')
 """
 SECRET_PART = re.compile(r"[0-9a-f]{32}")
-
-
-async def run_sql(database_url: str, *statements: str) -> list[Any]:
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
-    try:
-        return [await connection.fetch(each) for each in statements][-1]
-    finally:
-        await connection.close()
 
 
 def test_a_statement_keeps_its_meaning_and_loses_what_is_for_sqlites_planner() -> None:
@@ -57,19 +52,16 @@ async def test_every_statement_can_be_prepared(database_url: str, tmp_path: Path
     """By the database itself, which knows each table, column and type."""
     ledger = await Ledger.open_database(database_url, tmp_path)
     await ledger.close()
-    connection: asyncpg.Connection[Any] = await asyncpg.connect(database_url)
-    await connection.execute("SET search_path = geekai_video")
     statements = [
         value
         for name, value in vars(schema).items()
         if name.isupper() and not name.startswith("_") and " FROM " in str(value)
     ]
     statements += [schema.update(TASK_COLUMNS), schema.select_page((), before="a", since=1.0)]
-    try:
+    async with connected(database_url) as connection:
+        await connection.execute("SET search_path = geekai_video")
         for statement in statements:
             await connection.prepare(translate(statement).text)
-    finally:
-        await connection.close()
     assert len(statements) > 30
 
 
@@ -80,7 +72,7 @@ async def test_the_tables_have_the_columns_of_a_task(database_url: str, tmp_path
         database_url, "SELECT column_name FROM information_schema.columns WHERE table_name = 'task'"
     )
 
-    assert {row["column_name"] for row in rows} == set(TASK_COLUMNS)
+    assert {name for (name,) in rows} == set(TASK_COLUMNS)
 
 
 async def test_any_number_of_servers_may_create_the_tables_at_once(
@@ -143,7 +135,7 @@ async def test_tables_of_a_newer_version_are_left_alone(database_url: str, tmp_p
         await Ledger.open_database(database_url, tmp_path)
     rows = await run_sql(database_url, "SELECT version FROM geekai_video.schema_version")
 
-    assert rows[0]["version"] == len(MIGRATIONS) + 1
+    assert rows == [(len(MIGRATIONS) + 1,)]
 
 
 @pytest.mark.parametrize(
@@ -160,6 +152,15 @@ async def test_a_database_that_may_lose_what_was_paid_for_is_refused(
     await run_sql(with_database(database_url, "postgres"), f"ALTER DATABASE {name} SET {setting}")
     with pytest.raises(ConfigError, match=said):
         await Ledger.open_database(database_url, tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_server_that_may_lose_what_was_paid_for_is_refused(
+    tmp_path: Path, setting: str
+) -> None:
+    refused = pytest.raises(ConfigError, match=f"has {setting} = off")
+    with running_cluster(**{setting: "off"}) as cluster, refused:
+        await Ledger.open_database(cluster.url, tmp_path)
 
 
 async def test_an_upgrade_while_this_server_runs_ends_its_requests_and_not_its_tasks(
@@ -247,6 +248,22 @@ async def test_whoever_follows_many_writers_sees_every_event_once(
     assert len(set(seen)) == len(seen) == 8 * 20
 
 
+async def test_what_is_read_together_is_of_one_moment(database_url: str, tmp_path: Path) -> None:
+    ledger = await Ledger.open_database(database_url, tmp_path)
+    database = await PostgresDatabase.open(database_url)
+    count = "SELECT count(*) AS tasks FROM task"
+    async with database.snapshot():
+        before = await database.select_one(count)
+        await ledger.add(make_task())
+        during = await database.select_one(count)
+    async with database.reading():
+        after = await database.select_one(count)
+    await database.close()
+    await ledger.close()
+
+    assert (before, during, after) == ({"tasks": 0}, {"tasks": 0}, {"tasks": 1})
+
+
 async def test_changes_of_several_tasks_are_one_transaction(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -273,7 +290,7 @@ async def test_tables_of_an_older_version_are_upgraded_with_their_tasks(
     version = await run_sql(database_url, "SELECT version FROM geekai_video.schema_version")
 
     assert [each.id for each in found] == [task.id]
-    assert version[0]["version"] == len(MIGRATIONS) + 1
+    assert version == [(len(MIGRATIONS) + 1,)]
 
 
 async def test_the_tables_are_written_anew_for_longer_than_a_statement_may_take(

@@ -1,5 +1,7 @@
 """Who is taken for dead on PostgreSQL, and when: by the locks of sessions."""
 
+import itertools
+import time
 from typing import Any
 
 import anyio
@@ -62,3 +64,19 @@ async def test_who_has_lost_its_own_session_judges_nobody_for_a_while(
         alive = first.is_alive(second.own_id)
 
     assert alive == bool(seconds)
+
+
+async def test_a_machine_that_sleeps_while_it_reads_the_time_keeps_the_one_it_knows(
+    ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer is of somewhere in between, and nobody knows where."""
+    monkeypatch.setattr(processes, "READ_INTERVAL", 600.0)
+    true_time, slept = time.time, itertools.chain([0.0], itertools.repeat(3600.0))
+    process = PostgresProcesses(ledger_url)
+    async with process.run():
+        monkeypatch.setattr(time, "time", lambda: true_time() + next(slept))
+        await process.refresh()
+        monkeypatch.undo()
+        at = process.clock()
+
+    assert at == pytest.approx(true_time(), abs=60.0)

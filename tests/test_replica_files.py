@@ -12,11 +12,13 @@ from pydantic import SecretStr
 
 from geekai_video_mcp.config.hosting import HostingSettings
 from geekai_video_mcp.domain.statuses import FileStatus
-from geekai_video_mcp.domain.tasks import Task
+from geekai_video_mcp.domain.tasks import Media, Task
+from geekai_video_mcp.engine.local_files import RETRY_SECONDS
 from geekai_video_mcp.errors import FileElsewhere
 from support.clock import run_without_thread
-from support.fake_geekai import VIDEO, answer_with_estimate, box, file_reply
+from support.fake_geekai import VIDEO, always_answer, answer_with_estimate, box, file_reply
 from support.postgres import VARIABLE, create_database, drop_database, needs_postgres
+from support.recorded import STORED_FILE, make_task
 from support.virtual_loop import VirtualTimeLoop
 from support.world import World, call, structured
 
@@ -116,6 +118,17 @@ async def test_callers_who_need_the_same_file_cause_one_download(
     assert await read_task(first, task_id) == task
 
 
+async def test_a_film_is_where_it_was_joined_and_nothing_is_asked_for_it(
+    machines: tuple[World, World],
+) -> None:
+    _, second = machines
+    film = make_task(media=Media.FILM, **STORED_FILE)
+    async with second.app(sweep=False) as app:
+        with pytest.raises(FileElsewhere, match="on the server alone that joined it"):
+            await app.engine.locate_file(film, wait_seconds=20)
+    assert second.service.requests == []
+
+
 async def test_what_a_link_gives_now_is_no_copy_of_another_file(
     machines: tuple[World, World],
 ) -> None:
@@ -132,6 +145,42 @@ async def test_what_a_link_gives_now_is_no_copy_of_another_file(
             await app.engine.locate_file(task, wait_seconds=20)
 
     assert not [path for path in second.output.rglob("*") if path.is_file()]
+
+
+async def test_a_link_that_has_expired_is_renewed_for_a_copy(
+    machines: tuple[World, World],
+) -> None:
+    first, second = machines
+    first.service.signed = True
+    task_id = await make_video(first)
+    stored = await read_task(first, task_id)
+
+    async def recorded_one_has_expired(request: httpx.Request) -> httpx.Response | None:
+        expired = stored.result is not None and str(request.url) == stored.result.url
+        return httpx.Response(403, text="expired") if expired else None
+
+    first.service.on_file = recorded_one_has_expired
+
+    assert (await locate(second, task_id)).read_bytes() == VIDEO
+    assert await read_task(first, task_id) == stored
+
+
+async def test_what_could_not_be_fetched_is_tried_again_by_a_later_call(
+    machines: tuple[World, World],
+) -> None:
+    first, second = machines
+    task_id = await make_video(first)
+    first.service.on_file = always_answer(httpx.Response(404))
+    tried = list[int]()
+    async with second.app(sweep=False) as app:
+        task = await app.engine.get_local(task_id)
+        for pause in (0.0, 1.0, RETRY_SECONDS):
+            await anyio.sleep(pause)
+            with pytest.raises(FileElsewhere):
+                await app.engine.locate_file(task, wait_seconds=20)
+            tried.append(count_downloads(first))
+
+    assert tried[0] == tried[1] < tried[2]
 
 
 async def test_a_copy_is_deleted_with_the_file_that_it_is_of(

@@ -155,7 +155,6 @@ async def open_app(
     settings: Settings,
     *,
     base: LedgerBase | None = None,
-    operations: Operations | None = None,
     sweep: bool = True,
     trust_roots: bool = False,
     may_import: bool = True,
@@ -170,7 +169,7 @@ async def open_app(
     """Open everything behind the tools, for the life of one process, or of one tenant in it.
 
     It works with the tasks of `settings.tenant`. With *base*, in a ledger that several of them
-    share and that its opener closes, after this; otherwise in one of its own, with *operations*.
+    share and that its opener closes, after this; otherwise in one of its own.
 
     Without *sweep*, tasks that other processes left behind are not taken over: a command that
     ends in seconds must not start their requests and downloads. *trust_roots* is for a server
@@ -186,9 +185,7 @@ async def open_app(
     async with AsyncExitStack() as stack:
         if base is None:
             base = await stack.enter_async_context(
-                open_ledger_base(
-                    settings.state_dir, operations, database_url=settings.hosting.database_url
-                )
+                open_ledger_base(settings.state_dir, database_url=settings.hosting.database_url)
             )
         clock = clock or base.clock
         ledger, processes = base.ledger.of_tenant(settings.tenant), base.processes

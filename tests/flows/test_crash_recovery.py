@@ -94,6 +94,17 @@ async def test_a_process_that_takes_up_one_task_sends_it_only_where_that_is_aske
     assert world.service.charges == charges
 
 
+@pytest.mark.parametrize("sending", [True, False])
+async def test_a_request_of_another_process_is_not_withdrawn(
+    world: World, *, sending: bool
+) -> None:
+    task = await leave_task(world, sending=sending, owner="another")
+    async with world.app(sweep=False) as app:
+        left = await app.engine.withdraw(task.id)
+
+    assert left == task
+
+
 @pytest.mark.parametrize(("ready_for", "charges"), [(60.0, ["a fox"]), (1000.0, [])])
 async def test_a_request_that_had_waited_is_as_old_as_what_it_waited_for(
     world: World, ready_for: float, charges: list[str]

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,25 @@ async def test_the_same_command_comes_back_to_a_task_whose_process_is_gone(tmp_p
     assert back[0] == 0, back[2]
     assert json.loads(back[1])["task_status"] == "succeed"
     assert service.prompts == [prompt]
+
+
+async def test_the_same_command_sends_what_a_process_that_is_gone_has_only_recorded(
+    tmp_path: Path,
+) -> None:
+    """Without waiting for its end as well; nobody else would send it."""
+    async with running_provider() as service:
+        command = ("generate", f"{HELD_PREFIX}a fox", *PAID, "--yes", "--no-wait")
+        await run_cli(tmp_path, *command, **service.settings)
+        with closing(sqlite3.connect(tmp_path / "state" / "ledger.sqlite3")) as db, db:
+            db.execute(
+                "UPDATE task SET status = 'intended', attempt = 0, owner = 'dead',"
+                " submitted_at = NULL, provider_task_id = NULL, watcher = NULL"
+            )
+        again = await run_cli(tmp_path, *command, **service.settings)
+
+    assert again[0] == 0, again[2]
+    assert len(rows(tmp_path)) == 1
+    assert len(service.prompts) == 2
 
 
 async def test_beside_a_running_server_each_does_its_own(tmp_path: Path) -> None:

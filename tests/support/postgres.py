@@ -191,7 +191,7 @@ def with_database(url: str, name: str) -> str:
 async def create_database(url: str, *, template: str = "template1") -> str:
     """The address of a new database in the cluster of *url*, empty without a *template*."""
     name = f"test_{secrets.token_hex(8)}"
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return with_database(url, name)
 
@@ -203,7 +203,7 @@ async def create_ledger_database(url: str) -> str:
     """
     text = "".join(chain.from_iterable(MIGRATIONS)).encode()
     template = f"ledger_{hashlib.sha256(text).hexdigest()[:16]}"
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         await connection.execute("SELECT pg_advisory_lock($1)", _LOCK)
         select = "SELECT FROM pg_database WHERE datname = $1"
         if await connection.fetchrow(select, template) is None:
@@ -234,7 +234,8 @@ def _while_it_lasts(creation: Coroutine[Any, Any, str]) -> Generator[str]:
 
 
 @asynccontextmanager
-async def _connected(url: str) -> "AsyncGenerator[asyncpg.Connection[Any]]":
+async def connected(url: str) -> "AsyncGenerator[asyncpg.Connection[Any]]":
+    """A connection beside those of the servers."""
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     try:
         yield connection
@@ -245,13 +246,13 @@ async def _connected(url: str) -> "AsyncGenerator[asyncpg.Connection[Any]]":
 async def drop_database(url: str) -> None:
     """Delete a database that `create_database` has made, whoever still uses it."""
     name = urlsplit(url).path.strip("/")
-    async with _connected(with_database(url, "postgres")) as connection:
+    async with connected(with_database(url, "postgres")) as connection:
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 async def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Run each statement beside the servers; the rows of the last one."""
-    async with _connected(url) as connection:
+    async with connected(url) as connection:
         await connection.execute("SET search_path = geekai_video, public")
         return [[tuple(row) for row in await connection.fetch(each)] for each in statements][-1]
 
@@ -259,7 +260,7 @@ async def run_sql(url: str, *statements: str) -> list[tuple[Any, ...]]:
 @asynccontextmanager
 async def open_transaction(url: str) -> AsyncGenerator[None]:
     """A transaction that writes goes on in this database while the block lasts."""
-    async with _connected(url) as connection, connection.transaction():
+    async with connected(url) as connection, connection.transaction():
         await connection.execute("SELECT pg_current_xact_id()")
         yield
 

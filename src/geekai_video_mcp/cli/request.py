@@ -159,10 +159,8 @@ class RequestCommand:
     async def _carry_out(self, app: "App", plan: Plan) -> Outcome:
         with show_live(plan.prompt) as display:
             task = self._task = await self._submit(app, plan, display)
-            if self._options.wait:
-                task = await follow_task(app, task, display, may_send=True, is_over=self._has_ended)
-            else:
-                task = await follow_task(app, task, display, is_over=self._is_answered)
+            is_over = self._has_ended if self._options.wait else self._is_answered
+            task = await follow_task(app, task, display, may_send=True, is_over=is_over)
             await app.engine.mark_delivered(task)
             return await self._describe(app, plan, task)
 

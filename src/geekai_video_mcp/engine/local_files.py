@@ -72,9 +72,9 @@ class _Fetch:
     path: str | None = None
     problem: Problem | None = None
 
-    def has_failed(self) -> bool:
-        """Whether it is not worth a repetition yet; while it goes on, neither is it."""
-        return anyio.current_time() - self.ended_at < RETRY_SECONDS
+    def may_be_repeated(self) -> bool:
+        """Whether it has failed, and long enough ago."""
+        return self.done.is_set() and anyio.current_time() - self.ended_at >= RETRY_SECONDS
 
 
 class LocalFiles:
@@ -101,7 +101,7 @@ class LocalFiles:
         if (problem := self._find_obstacle(task)) is not None:
             raise FileElsewhere(short_id(task.id), *problem)
         fetch = self._fetches.get(task.id)
-        if fetch is None or (fetch.done.is_set() and not fetch.has_failed()):
+        if fetch is None or fetch.may_be_repeated():
             self._forget_failed()
             fetch = self._fetches[task.id] = _Fetch()
             self._start(self._fetch, task, copies, fetch)
@@ -125,7 +125,7 @@ class LocalFiles:
             self._fetches = {
                 task_id: each
                 for task_id, each in self._fetches.items()
-                if not each.done.is_set() or each.has_failed()
+                if not each.may_be_repeated()
             }
 
     async def _fetch(self, task: Task, copies: FileCopies, fetch: _Fetch) -> None:
