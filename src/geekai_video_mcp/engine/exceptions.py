@@ -1,7 +1,6 @@
-"""Exceptions in background work, described by class and place alone.
+"""Unexpected exceptions in background work, described by class and place alone.
 
-Their text is never repeated: it may hold a prompt or a link. Only what a disk or a database lacks
-is said as callers are told it: with the reason, and what the operator can do.
+Their text is never repeated: it may hold a prompt or a link.
 """
 
 import logging
@@ -10,15 +9,16 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, cast
 
-from geekai_video_mcp.errors import StorageUnavailable
-
 logger = logging.getLogger(__name__)
 
 Job = Callable[..., Coroutine[Any, Any, None]]
 
 
 async def run_guarded(job: Job, *args: object) -> None:
-    """Run *job*; an error ends it alone, and the next sweep starts it again."""
+    """Run *job*; an unexpected error ends it alone, and the next sweep starts it again.
+
+    The log names the error's class and place: its message may hold a prompt or a link.
+    """
     try:
         await job(*args)
     except Exception as exc:  # noqa: BLE001 - an error in one task must not end all the others
@@ -27,20 +27,13 @@ async def run_guarded(job: Job, *args: object) -> None:
 
 def log_exception(job: Callable[..., Any], exc: Exception) -> None:
     """Log that *job* has failed."""
-    first = _first_member(exc)
-    why = first.message if isinstance(first, StorageUnavailable) else describe_exception(first)
-    logger.error("%s failed: %s", getattr(job, "__qualname__", "a job"), why)
+    logger.error("%s failed: %s", getattr(job, "__qualname__", "a job"), describe_exception(exc))
 
 
 def describe_exception(exc: BaseException) -> str:
     """The class of the exception and the line that raised it; of a group, of its first member."""
-    exc = _first_member(exc)
+    while isinstance(exc, BaseExceptionGroup):
+        exc = cast("BaseExceptionGroup[BaseException]", exc).exceptions[0]
     frames = traceback.extract_tb(exc.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(exc).__name__}{place}"
-
-
-def _first_member(exc: BaseException) -> BaseException:
-    while isinstance(exc, BaseExceptionGroup):
-        exc = cast("BaseExceptionGroup[BaseException]", exc).exceptions[0]
-    return exc

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Access = Literal["read", "written"]
 POOL_SIZE: Final = 8
 """Connections of one process beside the one by which it is known to be alive."""
 ADMISSIONS: Final = POOL_SIZE // 2
@@ -102,6 +103,8 @@ class PostgresDatabase(Database):
         super().__init__()
         self._pool: Final = pool
         self._admissions: Final = anyio.CapacityLimiter(ADMISSIONS)
+        self._failing: dict[Access, set[str]] = {"read": set(), "written": set()}
+        """Why it cannot be read or written, as the log has said since it last could."""
 
     @classmethod
     async def open(cls, url: str) -> Self:
@@ -144,7 +147,7 @@ class PostgresDatabase(Database):
         raise describe_error(TimeoutError(), "written")
 
     @asynccontextmanager
-    async def _connection(self, access: Literal["read", "written"]) -> AsyncGenerator[None]:
+    async def _connection(self, access: Access) -> AsyncGenerator[None]:
         try:
             async with self._pool.acquire(timeout=POOL_TIMEOUT) as connection:
                 token = _current.set(connection)
@@ -157,7 +160,19 @@ class PostgresDatabase(Database):
                 finally:
                     _current.reset(token)
         except FAILURES as exc:
-            raise describe_error(exc, access) from exc
+            raise self._describe_error(exc, access) from exc
+        if self._failing[access]:
+            self._failing[access].clear()
+            logger.warning("the task database can be %s again", access)
+
+    def _describe_error(self, exc: Exception, access: Access) -> StorageUnavailable:
+        """Our error for one of asyncpg's; the log says each once, until the database is back."""
+        error = describe_error(exc, access)
+        is_passing = error.reason == BUSY or isinstance(exc, UnreadableRow)
+        if not is_passing and error.reason not in self._failing[access]:
+            self._failing[access].add(error.reason)
+            logger.error("%s", error.message)
+        return error
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[None]:
@@ -232,7 +247,7 @@ class PostgresDatabase(Database):
             async with _current.get().transaction():
                 yield
         except FAILURES as exc:
-            raise describe_error(exc, "written") from exc
+            raise self._describe_error(exc, "written") from exc
 
     @property
     def in_transaction(self) -> bool:
