@@ -159,3 +159,28 @@ def test_nothing_but_a_notice_is_lost_where_nobody_reads_errors(folder: Path) ->
 
     assert status == 0
     assert out.endswith(b"Marked as abandoned.\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("command", PRINTING, ids=" ".join)
+def test_an_output_that_cannot_be_written_is_said_in_a_sentence(
+    folder: Path, command: list[str]
+) -> None:
+    env = environment(folder)
+    env.pop("PYTHONUNBUFFERED", None)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*MODULE, *command],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+
+    assert done.returncode == 1
+    assert "The output could not be written: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -1,6 +1,7 @@
 """`generate` and `image` in scripts: real processes, a service on loopback, and no terminal."""
 
 import json
+import signal
 import sqlite3
 import sys
 from contextlib import closing
@@ -313,6 +314,26 @@ async def test_a_task_of_a_dead_server_is_left_to_the_servers(tmp_path: Path) ->
 
     assert made[0] == 0, made[2]
     assert rows(tmp_path)[0][1] in {"pending", "running"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nohup is POSIX's")
+async def test_under_nohup_it_goes_on_after_its_terminal_is_closed(tmp_path: Path) -> None:
+    async with running_provider() as service:
+        service.file = make_clip()
+        prompt = f"{HELD_PREFIX}a fox"
+        command = ["nohup", *MODULE, "generate", prompt, *PAID, "--yes"]
+        with anyio.fail_after(60):
+            async with await anyio.open_process(
+                command, env=environment(tmp_path, **service.settings)
+            ) as process:
+                while not service.prompts:
+                    await service.wait_for_request()
+                process.send_signal(signal.SIGHUP)
+                service.released.add(prompt)
+                status = await process.wait()
+
+    assert status == 0
+    assert len(list((tmp_path / "videos").glob("*.mp4"))) == 1
 
 
 async def test_a_prompt_is_no_markup_and_has_no_control_characters(tmp_path: Path) -> None:

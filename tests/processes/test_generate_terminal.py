@@ -257,8 +257,8 @@ async def test_ctrl_c_while_a_film_is_joined_leaves_it_to_the_same_command(tmp_p
     assert made[0] == 0, made[2]
     assert status == 130
     assert "is not finished" in said
-    assert "\x1b[32m" in screen.shown  # no shade that is of a dark terminal alone
-    assert "\x1b[38;" not in screen.shown
+    assert "━" in screen.shown
+    assert "\x1b[38;" not in screen.shown  # no shade that is of a dark terminal alone
     assert finished[0] == 0, finished[2]
     assert "joining, " in finished[2]
     assert len(list((tmp_path / "videos").glob("*-film-*.mp4"))) == 1

@@ -24,6 +24,7 @@ from geekai_video_mcp.cli.output import (
     is_broken_pipe,
     open_closed_streams,
     prepare_output,
+    write_output,
 )
 from geekai_video_mcp.early_interrupt import INTERRUPTED, leave_interrupts_to_python
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run_command(list(sys.argv[1:] if argv is None else argv))
         finally:  # also after --help and a refusal, which argparse prints
             drop_unread_errors()
-            sys.stdout.flush()
+            write_output("")
     except (BrokenPipeError, BaseExceptionGroup) as exc:
         if not is_broken_pipe(exc):
             raise

@@ -53,7 +53,9 @@ def interruptible() -> Generator[Interruption]:
     def receive(number: int, _: FrameType | None) -> None:
         loop.call_soon_threadsafe(interruption.leave, number)
 
-    before = {number: signal.signal(number, receive) for number in SIGNALS}
+    # One that is ignored already, as by nohup, stays so.
+    received = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, receive) for number in received}
     try:
         yield interruption
     finally:

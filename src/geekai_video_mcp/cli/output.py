@@ -95,7 +95,7 @@ def notice_width() -> int:
 
 
 def drop_output() -> None:
-    """After a BrokenPipeError: else the interpreter reports it again when it flushes at exit."""
+    """After an error of it: else the interpreter reports it again when it flushes at exit."""
     _redirect_to_null(sys.stdout.fileno())
 
 
@@ -119,8 +119,27 @@ def print_line(line: str) -> None:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
-    sys.stdout.flush()
+    write_output("".join(f"{line}\n" for line in lines))
+
+
+def write_output(text: str) -> None:
+    """Write *text* to stdout, and whatever waits there.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+        SystemExit: it could not be written, which was said.
+    """
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:  # of a file that stdout is, on a disk that is full
+        from geekai_video_mcp.errors import describe_os_error
+
+        drop_output()
+        print_notice(f"The output could not be written: {describe_os_error(exc)}.")
+        raise SystemExit(FAILED) from exc
 
 
 def json_line(value: object) -> str:

@@ -30,6 +30,7 @@ from geekai_video_mcp.cli.output import (
     print_lines,
     print_notice,
     terminal_width,
+    write_output,
 )
 from geekai_video_mcp.cli.start import load_settings, resume_gc
 from geekai_video_mcp.cli.table import wrap_text
@@ -266,8 +267,7 @@ def _export_tasks(_: argparse.Namespace, settings: "Settings") -> int:
         print_line(",".join(CSV_COLUMNS))
         async with open_ledger(settings) as ledger:
             async for page in iterate_records(ledger):
-                sys.stdout.write("".join(map(csv_line, page)))
-                sys.stdout.flush()
+                write_output("".join(map(csv_line, page)))
 
     anyio.run(write_pages)
     return OK
