@@ -12,7 +12,7 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from geekai_sandbox.render.camera import Pose
 from geekai_sandbox.render.canvas import Planes
@@ -42,7 +42,17 @@ ZOOM: Final = 0.72
 """Zoom over the full axis: 1.36 for a preset, which is half of it."""
 
 MARGIN: Final = 0.25
-"""Mirrored border on every side, as a fraction of the image, which zooming out shows."""
+"""Border on every side, as a fraction of the image, which zooming out shows: the colours of the
+edge, blurred. Mirrored, there would be a second face beside each."""
+
+BLUR_CELLS: Final = 96
+"""Pixels across the small image that is blurred."""
+
+BLUR_SIGMA: Final = 3
+"""Standard deviation of the blur, in these pixels."""
+
+BLUR_REACH: Final = 0.015
+"""Fraction of the width in which the image becomes its border."""
 
 HEADROOM: Final = 1.25
 """Resolution kept for zooming in, relative to the frame, if the image has it."""
@@ -74,7 +84,7 @@ def cover_box(image: Image.Image, width: int, height: int) -> tuple[float, float
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
-    """The image in one resolution, with a mirrored border."""
+    """The image in one resolution, with a border."""
 
     inner: tuple[int, int]
     border: tuple[int, int]
@@ -88,7 +98,10 @@ class _Canvas:
 
         def pad(plane: U8, step: int) -> U8:
             across, down = border[0] // step + PADDING, border[1] // step + PADDING
-            return np.pad(plane, ((down, down), (across, across)), "symmetric")
+            around = (down, down), (across, across)
+            if margin:
+                return _blur_border(np.pad(plane, around, "edge"), plane.shape)
+            return np.pad(plane, around, "symmetric")
 
         padded = pad(planes.y, 1), pad(planes.u, 2), pad(planes.v, 2)
         return cls((width, height), border, padded)
@@ -105,7 +118,7 @@ class _Canvas:
 
 
 class FittedImage:
-    """A cover-fitted image with a mirrored border, from which any view can be rendered.
+    """A cover-fitted image with a border, from which any view can be rendered.
 
     A *margin* of 0 is enough for a camera that does not zoom out, and a view is cut faster from
     less.
@@ -187,6 +200,21 @@ class FittedImage:
         return np.array([part.mean() for part in rows], np.float32)
 
 
+def _blur_border(padded: U8, inner: tuple[int, ...]) -> U8:
+    """Return *padded* blurred outside of the *inner* rows and columns in its middle."""
+    sharp, (height, width) = Image.fromarray(padded), padded.shape
+    cells = BLUR_CELLS, max(1, round(BLUR_CELLS * height / width))
+    small = sharp.resize(cells, Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(BLUR_SIGMA))
+    blurred = small.resize(sharp.size, Image.Resampling.BICUBIC)
+
+    def fade_in(whole: int, kept: int) -> U8:
+        beyond = np.abs(np.arange(whole) + 0.5 - whole / 2) - kept / 2
+        return (beyond * (255 / (BLUR_REACH * width))).clip(0, 255).astype(np.uint8)
+
+    mask = np.maximum(fade_in(width, inner[1])[None], fade_in(height, inner[0])[:, None])
+    return np.array(Image.composite(blurred, sharp, Image.fromarray(mask)))
+
+
 def margin_of(camera: Camera) -> float:
     """Return the margin that the views of *camera* need."""
     return MARGIN if camera.zoom < 0 else 0.0
@@ -208,7 +236,7 @@ def homography(pose: Pose, aspect: float) -> Homography:
     """Return the matrix from the frame to the image, both as unit squares.
 
     A move over the image zooms in as far as needed to keep the image's edge out of view.
-    Only zooming out shows the mirrored border.
+    Only zooming out shows the border.
     """
     x, y = (
         _limit_shift(TRACK * pose.x + TURN * pose.yaw),

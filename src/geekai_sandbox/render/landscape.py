@@ -103,7 +103,8 @@ class Landscape:
         rng = make_generator(prompt)
         tall = height > width
         self._horizon = 0.52 if tall else 0.47
-        self._light = self._place_light(rng, tall=tall)
+        last = _sky_view(end or Pose())
+        self._light = self._place_light(rng, tall=tall, zoom=max(1.0, last.zoom))
         self._path = self._choose_path(prompt)
         self._layers = self._place_layers(rng)
         keys = math.ceil(seconds / KEY_SECONDS) + 1 if self._path[0] != self._path[1] else 1
@@ -113,7 +114,7 @@ class Landscape:
             size=self._size,
             horizon=self._horizon,
             lights=[self._light_at(KEY_SECONDS * key) for key in range(keys)],
-            views=[View(), _sky_view(end or Pose())],
+            views=[View(), last],
         )
         self._particles, self._birds, self._glitter = (
             Particles(rng, self.mood),
@@ -122,7 +123,7 @@ class Landscape:
         )
         self._prepare_finish(rng)
 
-    def _place_light(self, rng: np.random.Generator, *, tall: bool) -> Light:
+    def _place_light(self, rng: np.random.Generator, *, tall: bool, zoom: float) -> Light:
         lift = (0.27 if self.mood.night else 0.20) + 0.05 * rng.random()
         radius = (0.038 if tall else 0.060) * (1 + 0.3 * rng.random())
         offset_x = 0.14 * rng.random()
@@ -131,8 +132,9 @@ class Landscape:
             if tall
             else 0.5 + (0.22 + offset_x) * (1 if rng.random() < 0.75 else -0.4)
         )
-        # Always below the top row of text.
-        return Light(x, max(self._horizon - lift, radius + TEXT_ROW), radius)
+        # Always below the top row of text, also when the camera has come closer.
+        highest = 0.5 - (0.5 - TEXT_ROW) / zoom + radius
+        return Light(x, max(self._horizon - lift, highest), radius)
 
     def _choose_path(self, prompt: str) -> tuple[float, float]:
         """Return the heights at which the sun begins and ends; a moon stands still."""

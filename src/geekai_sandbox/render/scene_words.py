@@ -44,12 +44,12 @@ WORDS: Final[dict[str, str]] = {
         " 砂浜 ビーチ 바다 해변 호수 بحر البحر شاطئ الشاطئ محيط ים חוף ทะเล ชายหาด"
     ),
     "~sea": (
-        "wave waves river rivers a_stream the_stream waterfall boat boats ship ships sail"
+        "wave waves river rivers a_stream the_stream boat boats ship ships sail"
         " sailing sailboat yacht fish whale whales dolphin dolphins shark sharks penguin"
         " penguins surfer surfers surfing lighthouse mermaid ola olas barco río vagues bateau"
         " rivière welle wellen schiff schiffe fluss onda onde barca fiume rio волна волны волн"
         " корабль корабли река реки 海浪 浪花 波浪 巨浪 河流 河边 小河 河面 大河 江边 江面"
-        " 长江 瀑布 帆船 轮船 渔船 小船 鲸 鯨 海豚 鲨鱼 冲浪 灯塔 波 川 船 파도 강가 موج أمواج"
+        " 长江 帆船 轮船 渔船 小船 鲸 鯨 海豚 鲨鱼 冲浪 灯塔 波 川 船 파도 강가 موج أمواج"
         " سفينة قارب نهر גל גלים נהר คลื่น"
     ),
     "sea snow": "iceberg icebergs frozen_lake frozen_river 冰山 冰湖",
@@ -98,6 +98,7 @@ WORDS: Final[dict[str, str]] = {
         " bergen gebirge alpen montagna montanha montanhas горы гор горах 山 长城 長城 火山"
         " 云海 雲海 峡谷 雪山 富士山 산맥 산꼭대기 جبل جبال الجبال הר הרים ภูเขา"
     ),
+    "~mountains": "waterfall waterfalls 瀑布",
     "mountains snow": (
         "glacier glaciers ski_slope ski_slopes skiing skier skiers snowboarder snowboarding"
         " 滑雪 冰川 스키장 스키를"

@@ -22,6 +22,8 @@ WIDTH, HEIGHT = 600, 350
 """A preset turns by 108 and 63 whole pixels of it."""
 
 PLAN = Plan("Sunset behind the mountains", "sandbox", width=640, height=360, fps=1, seconds=60.0)
+LABELS = 0.11
+"""Fraction of the height of which the labels at the top take a part."""
 DISC_LEVEL = 205
 """The sun is brighter, and no sky is, at sunset."""
 
@@ -87,12 +89,24 @@ def test_a_zoom_brings_all_closer_by_a_third_and_the_sky_too(
     assert np.abs(was - after[seen]).mean() < 0.5 * np.abs(before - after)[seen].mean()
 
 
+@pytest.mark.parametrize("prompt", ["The ocean on a starry night", "A city at night", "海上明月"])
+@pytest.mark.parametrize("take", range(4))
+def test_the_moon_stays_below_the_row_of_labels(prompt: str, take: int) -> None:
+    plan = replace(PLAN, prompt=prompt, take=take, seconds=5.0)
+    scene = LandscapeScene(plan, choose_mood(prompt))
+    last = paint_scene(scene, time=5.0, progress=1.0)
+    row = round(LABELS * PLAN.height)
+
+    assert disc_pixels(last[row:]) > 200
+    assert disc_pixels(last[:row]) == 0
+
+
 def disc_pixels(frame: Levels) -> int:
     return int((frame > DISC_LEVEL).sum())
 
 
-def paint_scene(scene: LandscapeScene, *, time: float) -> Levels:
-    frame = scene.paint_frame(time=time, progress=time / 60)
+def paint_scene(scene: LandscapeScene, *, time: float, progress: float | None = None) -> Levels:
+    frame = scene.paint_frame(time=time, progress=time / 60 if progress is None else progress)
     return frame_planes(frame).y.astype(np.float64)
 
 

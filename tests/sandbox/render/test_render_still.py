@@ -271,6 +271,28 @@ def test_no_move_looks_past_the_picture(gain: float, signs: tuple[int, ...], asp
     assert seen.max() <= 1 + 1e-6
 
 
+@pytest.mark.parametrize("aspect", [16 / 9, 9 / 16])
+def test_zooming_out_shows_nothing_a_second_time(aspect: float) -> None:
+    """Mirrored, the border would show a second face beside each at the picture's edge."""
+    height = round((320 * 180 / aspect) ** 0.5 / 2) * 2
+    width = round(height * aspect / 2) * 2
+    checks = np.indices((height, width)).sum(axis=0) // 8 % 2 * 255
+    picture = Image.fromarray(checks.astype(np.uint8)).convert("RGB")
+    zoom = camera_pose(Camera(**PRESETS["zoom_out"].model_dump()), movement=1.0, progress=1.0)
+    seen = FittedImage(picture, width, height).render_view(zoom).y.astype(float)
+    rows, columns = height // 12, width // 12
+    high, wide = slice(4 * rows, -4 * rows), slice(4 * columns, -4 * columns)
+    middle = seen[high, wide]
+
+    for border in (
+        seen[:rows, wide],
+        seen[-rows:, wide],
+        seen[high, :columns],
+        seen[high, -columns:],
+    ):
+        assert np.ptp(border) < 0.2 * np.ptp(middle)
+
+
 def test_movement_is_the_gain_of_the_camera(tmp_path: Path) -> None:
     moved: list[float] = []
     for name, movement in (("still", 0.0), ("half", 0.5), ("full", 2.0)):

@@ -70,6 +70,8 @@ EVERYDAY = [
     ("A sailboat at sunset", "sea-dusk"),
     ("A lighthouse in a thunderstorm", "sea-grey"),
     ("A whale jumps out of the water", "sea"),
+    ("A waterfall in spring", "mountains"),
+    ("A waterfall in the jungle", "forest"),
     ("Moonlight on a calm lake", "sea-night"),
     ("Surfers at golden hour", "sea-dusk"),
     ("An iceberg drifts past", "sea-snow"),
