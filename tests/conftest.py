@@ -19,13 +19,23 @@ LONG_FILES: Final = frozenset({"clients", "load", "packaging", "processes", "rel
 """Folders whose files take longest."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--most-values",
+        type=int,
+        default=MOST_VALUES,
+        help="of a test that starts a program, about so many values are not exhaustive",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put long files first, and leave most of many values of one test to `make test-all`.
 
     A worker that takes a long file last would work alone at the end. The values that are taken
     are evenly spread over all of them.
     """
     items.sort(key=lambda item: _folder(item) not in LONG_FILES)
+    most: int = config.getoption("--most-values")
     tried: dict[tuple[str, object], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if _folder(item) in WHOLE_PROGRAM and item.get_closest_marker("exhaustive") is None:
@@ -34,7 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             database = callspec.params.get("database") if callspec is not None else None
             tried[item.nodeid.partition("[")[0], database].append(item)
     for same in tried.values():
-        every = -(-len(same) // MOST_VALUES)
+        every = -(-len(same) // most)
         for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
             if number % every:
                 item.add_marker("exhaustive")
