@@ -1,6 +1,5 @@
 """For every test: the order, what `make test` leaves out, the loop, settings, and databases."""
 
-import gc
 import os
 from collections import defaultdict
 from collections.abc import Generator
@@ -53,12 +52,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _folder(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).parts[0]
-
-
-def pytest_collection_finish() -> None:
-    """Spare the collector what collecting has made: a worker keeps thousands of tests."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
