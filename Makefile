@@ -14,9 +14,10 @@ MCPB := tests/packaging/node_modules
 PIP := -m pip install --quiet --disable-pip-version-check
 # Python 3.11 to 3.13 bring a pip that does not know dependency groups.
 PIP_WITH_GROUPS := 'pip>=25.1'
-PARALLEL := -n auto --dist loadfile
-# Three workers for two cores: many of these tests wait for a disk or for another process.
-SAMPLES := -m 'not exhaustive' -n $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 2) // 2)') --dist loadfile
+# Three workers for two cores: many tests wait for another process or for a clock. The files are in
+# the order of tests/conftest.py, not the one with most tests first.
+PARALLEL := -n $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 2) // 2)') --dist loadfile --no-loadscope-reorder
+SAMPLES := -m 'not exhaustive' $(PARALLEL)
 
 # If the caller names a Python (make test PYTHON=...) and another version made the environment, it
 # is made again. Without a name, an existing environment is used as it is.
@@ -26,7 +27,7 @@ else
 MADE := $(VENV)/.python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
 
-.PHONY: help demo test test-all test-next check fix clients card hosts conformance reliability bench package mcpb workflows clean
+.PHONY: help demo test test-all test-every test-next environments check fix clients card hosts conformance reliability bench package mcpb workflows clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,14 +39,18 @@ test: $(VENV)/.dev $(CLIENTS) ## the static checks, then the tests, long ones sa
 	scripts/check
 	scripts/test $(SAMPLES)
 
-test-all: $(VENV)/.dev $(CLIENTS) ## the static checks, then every test, as CI runs them
-	scripts/check
+test-all: check test-every ## the static checks, then every test
+
+test-every: $(VENV)/.dev $(CLIENTS) ## every test, without the static checks
 	scripts/test $(PARALLEL)
 
 # A newer Python warns where the oldest supported one does not, and it does so in the same places
-# whatever else a test varies: the samples are enough.
+# whatever else a test varies: the samples are enough, and two values of a test that starts a
+# program.
 test-next: $(NEXT)/.dev ## the tests of `make test` on Python 3.13 or 3.14, or on PYTHON_NEXT=/path/to/it
-	VENV=$(NEXT) scripts/test -q $(SAMPLES)
+	VENV=$(NEXT) scripts/test -q $(SAMPLES) --most-values 2
+
+environments: $(VENV)/.dev $(CLIENTS) ## what the tests need to be installed; -j4 installs at the same time
 
 check: $(VENV)/.dev ## the static checks alone
 	scripts/check

@@ -1,4 +1,4 @@
-"""For every test: what `make test` leaves out, the event loop, settings, and databases."""
+"""For every test: the order, what `make test` leaves out, the loop, settings, and databases."""
 
 import os
 from collections import defaultdict
@@ -16,6 +16,8 @@ WHOLE_PROGRAM: Final = frozenset({"downloads", "films", "flows", "processes", "s
 """Folders of tests which each start a server, a program or a renderer."""
 MOST_VALUES: Final = 6
 """Of such a test that is tried with more values, `make test` takes about so many."""
+LONG_FILES: Final = frozenset({"clients", "load", "packaging", "processes", "reliability"})
+"""Folders whose files take longest."""
 
 
 # No test measures time: on a busy machine any of them may take long.
@@ -23,22 +25,39 @@ hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave most of many values of one test to `make test-all`, evenly over all of them."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--most-values",
+        type=int,
+        default=MOST_VALUES,
+        help="of a test that starts a program, about so many values are not exhaustive",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put long files first, and leave most of many values of one test to `make test-all`.
+
+    A worker that takes a long file last would work alone at the end. The values that are taken
+    are evenly spread over all of them.
+    """
+    items.sort(key=lambda item: _folder(item) not in LONG_FILES)
+    most: int = config.getoption("--most-values")
     tried: dict[tuple[str, object], list[pytest.Item]] = defaultdict(list)
-    here = Path(__file__).parent
     for item in items:
-        whole = item.path.relative_to(here).parts[0] in WHOLE_PROGRAM
-        if whole and item.get_closest_marker("exhaustive") is None:
+        if _folder(item) in WHOLE_PROGRAM and item.get_closest_marker("exhaustive") is None:
             # Each database apart: of two in turn, every second value would be of one of them.
             callspec = getattr(item, "callspec", None)
             database = callspec.params.get("database") if callspec is not None else None
             tried[item.nodeid.partition("[")[0], database].append(item)
     for same in tried.values():
-        every = -(-len(same) // MOST_VALUES)
+        every = -(-len(same) // most)
         for number, item in enumerate(sorted(same, key=lambda item: item.nodeid)):
             if number % every:
                 item.add_marker("exhaustive")
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

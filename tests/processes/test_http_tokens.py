@@ -56,6 +56,18 @@ async def test_a_token_is_shown_once_and_stored_as_a_hash(tmp_path: Path) -> Non
     assert " 3 " in listed
 
 
+async def test_a_token_is_made_without_loading_the_server(tmp_path: Path) -> None:
+    """The protocol's types alone would take ten times as long as all the rest."""
+    python, *module = MODULE
+    done = await anyio.run_process(
+        [python, "-X", "importtime", *module, "tokens", "add", "alice"], env=environment(tmp_path)
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.decode().splitlines()}
+
+    assert "geekai_video_mcp.config.write_tokens" in loaded
+    assert {"geekai_video_mcp.server", "mcp_types", "starlette"} & loaded == set()
+
+
 async def test_the_printed_configuration_has_the_address_that_others_use(tmp_path: Path) -> None:
     add = ("tokens", "add", "a", "--port", "1234", "--host", "video.lan", "--transport", "sse")
     public = {"GEEKAI_PUBLIC_URL": "https://video.example.com/tools"}

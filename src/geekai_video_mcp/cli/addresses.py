@@ -1,6 +1,7 @@
-"""The options of a command that listens on a port."""
+"""The options of a command that listens on a port, and what a host has to know of it."""
 
 import argparse
+import json
 from typing import Final
 
 LAST_PORT: Final = 65535
@@ -21,6 +22,17 @@ def add_address_options(
         default=default_port,
         help=f"{port} (default: {default_port})",
     )
+
+
+def host_configuration(origin: str, transport: str, token: str) -> str:
+    """The JSON by which a host reaches the server at *origin*."""
+    kind, path = ("sse", "/sse") if transport == "sse" else ("http", "/mcp")
+    server = {
+        "type": kind,
+        "url": origin + path,
+        "headers": {"Authorization": f"Bearer {token}"},
+    }
+    return json.dumps({"mcpServers": {"geekai-video": server}}, indent=2)
 
 
 def _parse_port(text: str) -> int:

@@ -1,7 +1,6 @@
 """`serve` over HTTP, and `token`: who may call, and the configuration that a host needs."""
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ from geekai_video_mcp.cli.access import (
     is_exposed,
     refuse_to_be_open,
 )
+from geekai_video_mcp.cli.addresses import host_configuration
 from geekai_video_mcp.cli.output import FAILED, OK, print_line, print_notice
 from geekai_video_mcp.cli.replicas import require_common_settings
 from geekai_video_mcp.config.tokens_file import LiveTokens
@@ -173,17 +173,6 @@ def print_token(arguments: argparse.Namespace, settings: "Settings") -> int:
             " ignores this one."
         )
     return OK
-
-
-def host_configuration(origin: str, transport: str, token: str) -> str:
-    """The JSON by which a host reaches the server at *origin*."""
-    kind, path = ("sse", "/sse") if transport == "sse" else ("http", "/mcp")
-    server = {
-        "type": kind,
-        "url": origin + path,
-        "headers": {"Authorization": f"Bearer {token}"},
-    }
-    return json.dumps({"mcpServers": {"geekai-video": server}}, indent=2)
 
 
 def origin_url(listener: "socket.socket") -> str:

@@ -5,7 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from geekai_video_mcp.cli.addresses import SERVE_PORT, add_address_options
+from geekai_video_mcp.cli.addresses import (
+    SERVE_PORT,
+    add_address_options,
+    host_configuration,
+)
 from geekai_video_mcp.cli.help import add_command, examples
 from geekai_video_mcp.cli.output import (
     FAILED,
@@ -131,7 +135,6 @@ def _parsed(parse: Callable[[str], _T], text: str) -> _T:
 
 
 def _add(arguments: argparse.Namespace) -> int:
-    from geekai_video_mcp.cli.http import host_configuration
     from geekai_video_mcp.config.write_tokens import add_token, revoke_token
 
     settings = load_settings()
