@@ -36,6 +36,7 @@ from geekai_video_mcp.ledger.postgres.connection import (
 from geekai_video_mcp.ledger.postgres.dialect import translate
 from geekai_video_mcp.ledger.postgres.errors import FAILURES, describe_error
 from geekai_video_mcp.ledger.postgres.migrations import MIGRATIONS
+from geekai_video_mcp.ledger.row_checks import UnreadableRow
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
