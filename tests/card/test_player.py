@@ -194,7 +194,11 @@ async def test_a_server_that_is_gone_is_said_and_asked_again_on_request(
 ) -> None:
     async with shown_card(browser, tmp_path) as card:
         await card.page.evaluate(
-            "() => { bridge.onreadresource = async () => { throw new Error('gone') } }"
+            """() => {
+                bridge.oncalltool = bridge.onreadresource = async () => {
+                    throw new Error('gone');
+                };
+            }"""
         )
         await card.page.clock.install()
         task = {"task_id": "0" * 32, "task_status": "running", "sandbox": False}
@@ -259,17 +263,24 @@ async def test_what_the_card_has_seen_is_still_new_to_the_model(
     assert statuses[1] != "succeed"
 
 
-async def test_a_read_that_fails_is_repeated(browser: "Browser", tmp_path: Path) -> None:
-    async with shown_card(browser, tmp_path) as card:
+@pytest.mark.parametrize("tools", [True, False])
+async def test_a_read_that_fails_is_repeated(
+    browser: "Browser", tmp_path: Path, *, tools: bool
+) -> None:
+    """By the other way if there is one: some hosts may let a card read its own resource alone."""
+    capable = {"serverResources": {}, **({"serverTools": {}} if tools else {})}
+    async with shown_card(browser, tmp_path, capabilities=capable) as card:
         await card.page.evaluate(
-            """() => {
+            """allowed => {
                 let failed = false;
                 bridge.onreadresource = async ({uri}) => {
                     if (failed) return window.readResource(uri);
                     failed = true;
                     return {contents: [{uri, text: '{}'}]};
                 };
-            }"""
+                if (!allowed) bridge.oncalltool = async () => { throw new Error('refused') };
+            }""",
+            tools,
         )
         await card.send("generate_video", prompt="a fox", **SMALL)
         await card.wait("document.getElementById('status').textContent === 'Ready'")
