@@ -59,6 +59,7 @@ def test_help_fits_a_terminal_of_80_columns_in_any_locale(command: str) -> None:
     shown = COMMANDS[command].format_help()
 
     assert [line for line in shown.splitlines() if len(line) > 80] == []
+    assert [line for line in shown.splitlines() if line.strip() in cli.COMMANDS] == []
     assert shown.isascii()
 
 

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from geekai_video_mcp.config import GEEKAI_URL, SANDBOX_URL, VARIABLES, Settings, write_settings
+from geekai_video_mcp.config import (
+    GEEKAI_URL,
+    SANDBOX_URL,
+    VARIABLES,
+    Settings,
+    settings_path,
+    write_settings,
+)
 from geekai_video_mcp.errors import ConfigError, StorageUnavailable
 
 KEY = "sk-canary-0123456789"
@@ -66,6 +73,8 @@ def test_the_null_device_stands_for_no_file() -> None:
 
     assert settings.sandbox
     assert settings.warnings == ()
+    # To write into it would put a file in the place of the device.
+    assert settings_path({"GEEKAI_SETTINGS_FILE": os.devnull}) is None
 
 
 def test_the_key_is_that_of_the_first_place_that_has_one(path: Path, tmp_path: Path) -> None:

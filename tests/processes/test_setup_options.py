@@ -1,5 +1,6 @@
 """`setup` without a terminal: the values come by options, and nothing is asked."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,13 @@ async def test_without_a_terminal_and_options_one_line_says_what_to_do(
     assert "GEEKAI_API_KEY" in printed
     assert str(tmp_path / "s.toml") in printed
     assert not (tmp_path / "s.toml").exists()
+
+
+async def test_the_null_device_is_no_place_for_settings(tmp_path: Path) -> None:
+    status, printed = await run_setup(tmp_path, GEEKAI_SETTINGS_FILE=os.devnull)
+
+    assert status == 2
+    assert "There is no place for settings" in printed
 
 
 async def test_options_are_stored_with_a_key_that_is_accepted(tmp_path: Path) -> None:

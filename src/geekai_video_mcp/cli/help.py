@@ -14,7 +14,12 @@ INDENT: Final = "  "
 
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Wraps paragraphs, and leaves one with indented lines as it is."""
+    """Wraps paragraphs, leaves one with indented lines as it is, and has room for every command."""
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if action.nargs == argparse.PARSER:  # argparse forgets that commands are indented
+            self._action_max_length += self._indent_increment
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         parts = text.split("\n\n")

@@ -76,14 +76,15 @@ def build_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from geekai_video_mcp.cli.for_people import print_for_person
     from geekai_video_mcp.config import VARIABLES, read_settings_file, settings_path
     from geekai_video_mcp.errors import ConfigError, StorageUnavailable
 
     path = settings_path(os.environ)
     if path is None:
-        print_notice(
-            "This user has no folder for settings. Name a file with GEEKAI_SETTINGS_FILE, as an"
-            " absolute path."
+        print_for_person(
+            "There is no place for settings: GEEKAI_SETTINGS_FILE rules a file out, or this user"
+            " has no folder for one. Name a file with GEEKAI_SETTINGS_FILE, as an absolute path."
         )
         return NOT_USABLE
     file = read_settings_file(path, known=VARIABLES)

@@ -41,7 +41,7 @@ class SettingsFile:
     """What a settings file says; without a file, nothing."""
 
     path: Path | None
-    """Where it is, or would be; None if this user has no folder for it."""
+    """Where it is, or would be; None if there is to be none, or this user has no folder for it."""
     exists: bool = False
     values: Mapping[str, str] = field(default_factory=dict[str, str])
     """The settings, by the name of the variable, as the variable would be written."""
@@ -57,7 +57,10 @@ class SettingsFile:
 
 
 def settings_path(environ: Mapping[str, str]) -> Path | None:
-    """Where the settings file is looked for; None if this user has no folder for it.
+    """Where the settings file is looked for; None if there is to be none.
+
+    That is so where this user has no folder for it, and where the variable names the null device.
+    Nothing may be written there: a file is put in its place, which root may do to a device.
 
     Raises:
         ConfigError: GEEKAI_SETTINGS_FILE is no absolute path.
@@ -68,8 +71,8 @@ def settings_path(environ: Mapping[str, str]) -> Path | None:
             return find_config_dir() / FILE_NAME
         except (OSError, RuntimeError, KeyError, ValueError):
             return None
-    if value.casefold() == os.devnull:  # for no file at all; on Windows it is no absolute path
-        return Path(os.devnull)
+    if value.casefold() == os.devnull:
+        return None
     try:
         check_text(value)
         return parse_absolute_path(value)

@@ -51,7 +51,7 @@ def _read_bytes(path: Path, max_bytes: int) -> tuple[bytes, int]:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode) and str(path) != os.devnull:
+            if not stat.S_ISREG(mode):
                 msg = "is not a file, but a pipe or a device"
                 raise ValueError(msg)
             content = file.read(max_bytes + 1)

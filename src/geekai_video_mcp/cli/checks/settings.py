@@ -10,7 +10,7 @@ from geekai_video_mcp.config import CONFIRM_ALWAYS, VARIABLES, Settings, describ
 from geekai_video_mcp.config.hosting import describe_hosting
 from geekai_video_mcp.config.keys import mask_key
 from geekai_video_mcp.config.names import KEY
-from geekai_video_mcp.config.settings_file import SettingsFile, load_settings_file
+from geekai_video_mcp.config.settings_file import SETTINGS_FILE, SettingsFile, load_settings_file
 from geekai_video_mcp.errors import ConfigError
 from geekai_video_mcp.quoting import quote, sanitize
 
@@ -33,7 +33,7 @@ def load_subject(environ: Mapping[str, str]) -> tuple[Subject, list[Line]]:
             )
         ]
         with suppress(ConfigError):  # one that cannot be read is among the problems
-            lines += _check_file(load_settings_file(environ, known=VARIABLES))
+            lines += _check_file(load_settings_file(environ, known=VARIABLES), environ)
         return Subject(settings=None, environ=environ), lines
     values = {name: value for name in VARIABLES if (value := _value(settings, name)) is not None}
     details = tuple(
@@ -48,13 +48,15 @@ def load_subject(environ: Mapping[str, str]) -> tuple[Subject, list[Line]]:
     file = load_settings_file(environ, known=VARIABLES)
     said = set(describe_permissions(file))  # a line of its own, with the command that mends it
     lines += [note(CHECK, warning) for warning in settings.warnings if warning not in said]
-    return Subject(settings=settings, environ=environ), [*lines, *_check_file(file)]
+    return Subject(settings=settings, environ=environ), [*lines, *_check_file(file, environ)]
 
 
-def _check_file(file: SettingsFile) -> list[Line]:
+def _check_file(file: SettingsFile, environ: Mapping[str, str]) -> list[Line]:
     """Where the settings file is, and whether others can read it."""
     if file.path is None:
-        return [note(CHECK, "this user has no folder for a settings file")]
+        named = SETTINGS_FILE in environ
+        why = f"{SETTINGS_FILE} says so" if named else "this user has no folder for one"
+        return [note(CHECK, f"there is no settings file: {why}")]
     if not file.exists:
         return [ok(CHECK, "there is no settings file; geekai-video-mcp setup writes one")]
     where = quote(str(file.path), limit=1000)
