@@ -155,7 +155,7 @@ async def test_a_server_that_may_lose_what_was_paid_for_is_refused(
     tmp_path: Path, setting: str
 ) -> None:
     refused = pytest.raises(ConfigError, match=f"has {setting} = off")
-    with running_cluster(**{setting: "off"}) as cluster, refused:
+    with running_cluster(parent=None, **{setting: "off"}) as cluster, refused:
         await Ledger.open_database(cluster.url, tmp_path)
 
 
