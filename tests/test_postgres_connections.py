@@ -18,10 +18,11 @@ from geekai_video_mcp.domain.tasks import Task
 from geekai_video_mcp.errors import StorageUnavailable
 from geekai_video_mcp.ledger import Ledger
 from geekai_video_mcp.ledger.postgres import connection as connections
+from geekai_video_mcp.ledger.postgres import database as pool
 from geekai_video_mcp.ledger.postgres import processes as liveness
 from geekai_video_mcp.ledger.postgres.database import POOL_SIZE
 from geekai_video_mcp.ledger.postgres.processes import PostgresProcesses
-from support.database_proxy import database_proxy
+from support.database_proxy import Loss, database_proxy
 from support.postgres import needs_postgres
 from support.recorded import make_task
 from support.world import admit_new
@@ -160,6 +161,25 @@ async def test_a_response_is_recorded_while_any_number_of_requests_wait_for_thei
         await session.execute("COMMIT")
 
     assert changed.poll_count == 1
+
+
+async def test_a_request_may_have_been_charged_if_nobody_knows_whether_it_is_recorded(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to its COMMIT is lost, and the database does not come back in time."""
+    monkeypatch.setattr(pool, "COMMIT_CHECK_SECONDS", 0.5)
+    async with database_proxy(database_url) as proxy, anyio.create_task_group() as group:
+        ledger = await Ledger.open_database(proxy.url, tmp_path)
+        proxy.lose_commit(Loss.RESPONSE, after=b"INSERT INTO task")
+
+        async def stay_away() -> None:
+            await proxy.lost.wait()
+            proxy.take_down()
+
+        group.start_soon(stay_away)
+        with pytest.raises(StorageUnavailable, match=r"It may have been charged\."):
+            await admit_new(ledger, make_task(), body={})
+        await ledger.close()
 
 
 async def test_a_process_is_alive_again_although_the_database_keeps_the_session_it_lost(
