@@ -22,7 +22,7 @@ async def test_without_reads_of_resources_a_task_is_followed_by_calls(
         play = await card.frame.is_visible("#play")
 
     assert set(card.calls) == {"get_video_task"}
-    assert (note, play) == ("This app cannot play it here.", False)
+    assert (note, play) == ("It cannot be played here.", False)
     assert str(tmp_path) in path
 
 
@@ -47,7 +47,7 @@ async def test_a_host_that_asks_for_nothing_gets_what_is_in_the_results(
     assert waiting == ("", False)
     assert note == "This app does not update this card: ask in the chat."
     assert visible == 0
-    assert after == ("Ready", "This app cannot play it here.")
+    assert after == ("Ready", "It cannot be played here.")
 
 
 async def test_the_button_over_a_picture_covers_no_text_where_there_is_none(

@@ -80,7 +80,7 @@ async def test_a_host_that_plays_nothing_still_shows_where_the_film_is(
         saved = await card.requests("download")
         await card.shoot("strict")
 
-    assert note == "This app cannot play it here."
+    assert note == "It cannot be played here."
     assert str(tmp_path) in path
     assert saved[0]["contents"][0]["uri"] == f"video://tasks/{task['task_id']}/video"
 
