@@ -46,7 +46,7 @@ PAUSE: Final = 30.0
 class StubConnections(EngineContext):
     """The context of a command in one process, with a provider that answers at once."""
 
-    async def connections(self) -> Connections:
+    async def get_connections(self) -> Connections:
         return await self.connect()
 
 
