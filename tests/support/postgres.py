@@ -312,7 +312,7 @@ def _find_memory() -> Path | None:
 @contextmanager
 def _temporary_files(parent: Path) -> Generator[str]:
     """A folder for temporary files, also those of other users, while the block lasts."""
-    folder = Path(tempfile.mkdtemp(prefix="tests-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix="", dir=parent))
     try:
         folder.chmod(0o1777)
         yield str(folder)
