@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     are evenly spread over all of them.
     """
     items.sort(key=lambda item: _folder(item) not in LONG_FILES)
-    most: int = config.getoption("--most-values")
+    most: int = config.option.most_values
     tried: dict[tuple[str, object], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if _folder(item) in WHOLE_PROGRAM and item.get_closest_marker("exhaustive") is None:

@@ -79,7 +79,7 @@ def test_temporary_files_are_in_memory_and_end_with_the_command() -> None:
     made, folder = map(Path, out.split())
     if folder.parent != postgres.MEMORY:
         shutil.rmtree(made)
-        skip_test("there is not enough memory for files")
+        skip_test("there is not enough memory for files, or none to run programs from")
     assert made.parent == folder
     assert not folder.exists()
 
