@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,19 @@ import pytest
 from geekai_video_mcp.config import Settings
 from geekai_video_mcp.errors import NOT_CHARGED
 from geekai_video_mcp.media.inputs import allowed_files
+from support.memory import outside_dev
 from support.sampling import sample
 from support.stills import encode_image, halves, write_file
 from support.world import Era, World, call, text
 
 SECRET = encode_image(halves())
 """A picture by its bytes, so that only its place can be what is refused."""
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Generator[Path]:
+    with outside_dev(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The folders that a client declares (MCP's roots) are picture folders, over stdio alone."""
 
 import os
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,17 @@ import pytest
 from mcp.client.session import ClientRequestContext
 from mcp_types import INVALID_REQUEST, ErrorData, ListRootsResult
 
+from support.memory import outside_dev
 from support.stills import encode_image, halves, write_file
 from support.world import Era, World, call, text
 
 PNG = encode_image(halves())
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Generator[Path]:
+    with outside_dev(tmp_path) as folder:
+        yield folder
 
 
 @pytest.fixture

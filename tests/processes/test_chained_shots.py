@@ -1,5 +1,6 @@
 """What one task made starts the next: the real server, the real sandbox, the real codecs."""
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,17 @@ import pytest
 from mcp import Client
 from PIL import Image
 
+from support.memory import outside_dev
 from support.process import SMALL, stdio
 from support.sampling import sample
 from support.stills import encode_image, noise_image, write_file
 from support.world import call, structured, text
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Generator[Path]:
+    with outside_dev(tmp_path) as folder:
+        yield folder
 
 
 async def finished_video(client: Client, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON

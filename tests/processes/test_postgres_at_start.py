@@ -18,7 +18,7 @@ from support.postgres import (
 )
 from support.process import run_cli
 
-pytestmark = needs_postgres
+pytestmark = [needs_postgres, pytest.mark.one_python]
 
 COMMANDS: Final = (
     ("serve",),

@@ -272,7 +272,8 @@ def main(command: list[str]) -> int:
     environment = dict(os.environ)
     with suppress(KeyboardInterrupt), ExitStack() as until_its_end:
         memory = _find_memory()
-        if memory is not None:
+        # Some tests run programs from their files, which Docker refuses in /dev/shm.
+        if memory is not None and not os.statvfs(memory).f_flag & os.ST_NOEXEC:
             environment["TMPDIR"] = until_its_end.enter_context(_temporary_files(memory))
         if VARIABLE in environment:
             pass
@@ -300,7 +301,7 @@ def _find_memory() -> Path | None:
 @contextmanager
 def _temporary_files(parent: Path) -> Generator[str]:
     """A folder for temporary files, also those of other users, while the block lasts."""
-    folder = Path(tempfile.mkdtemp(prefix="tests-", dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix="", dir=parent))
     try:
         folder.chmod(0o1777)
         yield str(folder)
