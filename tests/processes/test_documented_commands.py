@@ -57,6 +57,7 @@ class Home:
     def environ(self) -> dict[str, str]:
         home = self.folder / "home"
         kept = {n: v for n, v in environment(self.folder).items() if not n.startswith("XDG_")}
+        del kept["GEEKAI_SETTINGS_FILE"]  # a user's own is below this home
         places = {"HOME": home, "APPDATA": home / "AppData", "LOCALAPPDATA": home / "Local"}
         return {**kept, **{name: str(place) for name, place in places.items()}}
 
