@@ -12,6 +12,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from geekai_video_mcp.cli.for_people import for_person
 from support import earlier
 from support.mp4 import probe
 from support.process import run_cli, running_server, stdio
@@ -30,7 +31,7 @@ def words(row: earlier.Row) -> Iterator[str]:
         if row[name] is not None:
             yield f"{datetime.fromtimestamp(row[name], UTC):%Y-%m-%d %H:%M:%S} UTC"
     if row["error_message"]:
-        yield row["error_message"]
+        yield for_person(row["error_message"])
     for value in json.loads(row["request"]).values():
         if isinstance(value, str) and not value.startswith("data:"):
             yield value
