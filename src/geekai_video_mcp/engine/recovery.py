@@ -82,9 +82,10 @@ class Recovery:
     async def take_up(self, task_id: str, *, may_send: bool) -> None:
         """Resume this task alone, unless a live process works on it; see `Engine.take_up`."""
         context = self._context
-        await context.processes.refresh()
         await context.ledger.replay_journal()
         task = await context.require_task(task_id)
+        # Read about before they are judged: in doubt a process is taken for alive.
+        await context.processes.refresh({each for each in (task.owner, task.lease_holder) if each})
         if task.status is Status.SUBMITTING or (may_send and task.status in UNSENT):
             await self.resume(task)
         elif needs_watching(task) and task.account == context.account:
