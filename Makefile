@@ -45,10 +45,10 @@ test-every: $(VENV)/.dev $(CLIENTS) ## every test, without the static checks
 	scripts/test $(PARALLEL)
 
 # A newer Python warns where the oldest supported one does not, and it does so in the same places
-# whatever else a test varies: the samples are enough, two values of a test that starts a program,
-# and nothing about other programs than ours (the mark one_python).
+# whatever else a test varies: the samples are enough, and two values of a test that starts a
+# program.
 test-next: $(NEXT)/.dev ## the tests of `make test` on Python 3.13 or 3.14, or on PYTHON_NEXT=/path/to/it
-	VENV=$(NEXT) scripts/test -q -m 'not exhaustive and not one_python' $(PARALLEL) --most-values 2
+	VENV=$(NEXT) scripts/test -q $(SAMPLES) --most-values 2
 
 environments: $(VENV)/.dev $(CLIENTS) ## what the tests need to be installed; -j4 installs at the same time
 

@@ -24,7 +24,6 @@ from support.documents import command_lines
 from support.missing import skip_test
 from support.process import environment, http_server, stdio
 
-pytestmark = pytest.mark.one_python
 CANNOT_RUN = {
     r"(pip|pipx) (install|uninstall) .*": "changes an environment; packaging tests do it in one",
     r"geekai-video-mcp tasks resolve .*": "needs an unknown outcome: test_tasks_cli has one",

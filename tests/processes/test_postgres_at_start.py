@@ -18,7 +18,7 @@ from support.postgres import (
 )
 from support.process import run_cli
 
-pytestmark = [needs_postgres, pytest.mark.one_python]
+pytestmark = needs_postgres
 
 COMMANDS: Final = (
     ("serve",),

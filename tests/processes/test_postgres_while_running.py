@@ -26,7 +26,7 @@ from support.process import http_client, http_server, run_cli, token_header
 from support.provider import HELD_PREFIX, Provider, running_provider
 from support.world import call, structured, text
 
-pytestmark = [needs_postgres, pytest.mark.one_python]
+pytestmark = needs_postgres
 
 SERVE: Final = ("serve", "--transport", "http", "--port", "0")
 UNCAPPED: Final = {"GEEKAI_MAX_VIDEOS_PER_DAY": "1000", "GEEKAI_MAX_IN_FLIGHT": "1000"}

@@ -35,7 +35,7 @@ from support.team import TASKS, make_video
 from support.team_server import team_server, team_settings
 from support.world import Era, call, structured, text
 
-pytestmark = [needs_postgres, pytest.mark.one_python]
+pytestmark = needs_postgres
 FORM: Json = {"elicitation": {"form": {}}}
 logger = logging.getLogger(__name__)
 KEY = {"GEEKAI_API_KEY": "sk-any", "GEEKAI_BASE_URL": "http://127.0.0.1:9/api/v1"}

@@ -17,7 +17,6 @@ import pytest
 from support import postgres
 from support.missing import skip_test
 
-pytestmark = pytest.mark.one_python
 SCRIPT = Path(postgres.__file__)
 COMMAND = "import os, time; print(os.getpid(), os.environ['TEST_DATABASE_URL'], flush=True)"
 
